@@ -1,0 +1,90 @@
+//! The closed sets an operator chooses from, with the names that IPVS users know.
+
+use core::{fmt, str::FromStr};
+
+/// A name that is not in one of the sets of this module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownName;
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown name")
+    }
+}
+
+impl core::error::Error for UnknownName {}
+
+macro_rules! named {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $number:literal, $text:literal;)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$doc])* $variant = $number,)+ }
+
+        impl $name {
+            /// Every member, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name in configuration, commands and output.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// The member with this number in a map entry, if there is one.
+            pub const fn from_number(number: u8) -> Option<Self> {
+                match number { $($number => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownName;
+            fn from_str(text: &str) -> Result<Self, UnknownName> {
+                match text { $($text => Ok(Self::$variant),)+ _ => Err(UnknownName) }
+            }
+        }
+    };
+}
+
+named! {
+    /// Transport protocol of a service, by its IANA number.
+    Protocol {
+        /// TCP, RFC 9293.
+        Tcp = 6, "tcp";
+        /// UDP, RFC 768.
+        Udp = 17, "udp";
+    }
+}
+
+named! {
+    /// Address family of a service, a tuple or a backend.
+    Family {
+        /// IPv4, RFC 791.
+        Ipv4 = 4, "ipv4";
+        /// IPv6, RFC 8200.
+        Ipv6 = 6, "ipv6";
+    }
+}
+
+named! {
+    /// How a packet reaches its backend.
+    ForwardingMode {
+        /// Direct routing (ipvsadm: Route): the frame goes to the backend's MAC address, the packet keeps the VIP.
+        Dr = 3, "dr";
+    }
+}
+
+named! {
+    /// How the backend of a new flow is chosen.
+    Scheduler {
+        /// Round robin: every backend in turn, weights ignored but for 0.
+        Rr = 0, "rr";
+        /// Weighted round robin, in the order of the kernel's `ip_vs_wrr.c`.
+        Wrr = 1, "wrr";
+    }
+}

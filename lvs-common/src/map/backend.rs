@@ -1,0 +1,25 @@
+//! Backends.
+
+use super::{Address, entry};
+
+entry! {
+    /// A backend of one service.
+    pub struct Backend {
+        /// Id of its next hop, 0: unresolved. Replaced by one store of 32 bits.
+        pub next_hop: u32,
+        /// Id of its service.
+        pub service: u32,
+        /// Its address.
+        pub address: Address,
+        /// Its port, network byte order.
+        pub port: u16,
+        /// Its weight.
+        pub weight: u16,
+        /// [`ForwardingMode`](crate::ForwardingMode) number; 0: the entry is not in use.
+        pub mode: u8,
+        /// Family of its address, [`Family`](crate::Family) number.
+        pub family: u8,
+        /// Zero.
+        pub reserved: u16,
+    }
+}

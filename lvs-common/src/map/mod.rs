@@ -1,0 +1,99 @@
+//! The entries of the BPF maps.
+//!
+//! Ids are indices of arrays. An entry that the data plane reads is written before its id is
+//! published, and not changed while it is in use but for the fields that say so.
+
+mod address;
+mod backend;
+mod interface;
+mod next_hop;
+mod service;
+mod settings;
+mod stats;
+mod sweep;
+
+pub use address::Address;
+pub use backend::Backend;
+pub use interface::{INTERFACE_SLOTS, Interface};
+pub use next_hop::{MAX_TAGS, NextHop};
+pub use service::{NAME_LEN, RING_CHUNK, Ring, RingChunk, Service, ServiceKey};
+pub use settings::Settings;
+pub use stats::{Counters, FlowEvent, LINE, Line};
+pub use sweep::{SWEEP_CHUNK, Sweep};
+
+/// Version of everything in this module and of the flow table: maps are pinned in a directory named
+/// after it, so that no other version ever reads them.
+pub const LAYOUT_VERSION: u32 = 1;
+
+/// Names of the pinned maps.
+pub mod name {
+    /// One [`Settings`](super::Settings).
+    pub const SETTINGS: &str = "SETTINGS";
+    /// Interface index modulo its size to [`Interface`](super::Interface).
+    pub const INTERFACES: &str = "INTERFACES";
+    /// [`ServiceKey`](super::ServiceKey) to service id, 32 bits.
+    pub const SERVICES: &str = "SERVICES";
+    /// Service id to [`Service`](super::Service).
+    pub const SERVICE: &str = "SERVICE";
+    /// Backend id to [`Backend`](super::Backend); id 0 is nobody's.
+    pub const BACKEND: &str = "BACKEND";
+    /// Next hop id to [`NextHop`](super::NextHop); id 0 means unresolved.
+    pub const NEXT_HOPS: &str = "NEXT_HOPS";
+    /// [`RingChunk`](super::RingChunk)s of backend ids.
+    pub const RINGS: &str = "RINGS";
+    /// Service id to the cursor on its ring, a [`Line`](super::Line).
+    pub const CURSORS: &str = "CURSORS";
+    /// Backend id to active and inactive flows, a [`Line`](super::Line).
+    pub const LOAD: &str = "LOAD";
+    /// Half buckets of IPv4 flows.
+    pub const FLOWS4: &str = "FLOWS4";
+    /// Half buckets of IPv6 flows.
+    pub const FLOWS6: &str = "FLOWS6";
+    /// Service id to [`Counters`](super::Counters) per CPU.
+    pub const SERVICE_STATS: &str = "SERVICE_STATS";
+    /// Backend id to [`Counters`](super::Counters) per CPU.
+    pub const BACKEND_STATS: &str = "BACKEND_STATS";
+    /// Reason to [`Counters`](super::Counters) per CPU.
+    pub const REASON_STATS: &str = "REASON_STATS";
+    /// [`FlowEvent`](super::FlowEvent) to a count, 64 bits, per CPU.
+    pub const FLOW_EVENTS: &str = "FLOW_EVENTS";
+
+    /// All of them.
+    pub const ALL: [&str; 15] = [
+        SETTINGS,
+        INTERFACES,
+        SERVICES,
+        SERVICE,
+        BACKEND,
+        NEXT_HOPS,
+        RINGS,
+        CURSORS,
+        LOAD,
+        FLOWS4,
+        FLOWS6,
+        SERVICE_STATS,
+        BACKEND_STATS,
+        REASON_STATS,
+        FLOW_EVENTS,
+    ];
+}
+
+/// Declares a map entry: C layout, without padding, readable and writable as bytes by user space.
+macro_rules! entry {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($body:tt)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(
+            feature = "user",
+            derive(
+                zerocopy::FromBytes,
+                zerocopy::IntoBytes,
+                zerocopy::Immutable,
+                zerocopy::KnownLayout
+            )
+        )]
+        #[repr(C)]
+        $vis struct $name { $($body)* }
+    };
+}
+pub(crate) use entry;

@@ -1,0 +1,106 @@
+//! Why a packet left the program the way it did: every exit has exactly one reason.
+
+/// What the network driver does with the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Out again, to a backend.
+    Forward,
+    /// On to the host's network stack, untouched.
+    Pass,
+    /// Gone.
+    Drop,
+}
+
+impl Verdict {
+    /// The name in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Pass => "pass",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $number:literal, $verdict:ident, $text:literal;)+) => {
+        /// A way out of the program. Numbers are stable: new ones are added at the end.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum Reason { $($(#[doc = $doc])+ $variant = $number,)+ }
+
+        impl Reason {
+            /// Every reason, in the order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The reason with this number, if there is one.
+            pub const fn from_number(number: u32) -> Option<Self> {
+                match number { $($number => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// The name in statistics.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// What happens to the packet.
+            pub const fn verdict(self) -> Verdict {
+                match self { $(Self::$variant => Verdict::$verdict,)+ }
+            }
+
+            /// What it means to an operator.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Sent to its backend through the interface it came from.
+    Sent = 0, Forward, "sent";
+    /// Sent to its backend through another interface.
+    Redirected = 1, Forward, "redirected";
+    /// The frame is for another MAC address, or for a group.
+    NotOurFrame = 2, Pass, "not-our-frame";
+    /// Neither IPv4 nor IPv6: ARP, for one.
+    NotIp = 3, Pass, "not-ip";
+    /// The frame ends before the headers or the length they tell.
+    Truncated = 4, Pass, "truncated";
+    /// An IP header that contradicts itself.
+    BadHeader = 5, Pass, "bad-header";
+    /// Neither TCP nor UDP: ICMP, for one.
+    OtherProtocol = 6, Pass, "other-protocol";
+    /// A fragment of a datagram: the host may put it together.
+    Fragment = 7, Pass, "fragment";
+    /// No service has this address, port and protocol.
+    NoService = 8, Pass, "no-service";
+    /// A TCP segment that opens nothing and belongs to no flow: the host answers with RST.
+    NoFlow = 9, Pass, "no-flow";
+    /// The service has no backend that may take a new flow.
+    NoBackend = 10, Drop, "no-backend";
+    /// The backend's MAC address is not known.
+    NoNextHop = 11, Drop, "no-next-hop";
+    /// TTL or hop limit would reach zero here.
+    TtlExceeded = 12, Drop, "ttl-exceeded";
+    /// Longer than the MTU towards the backend.
+    TooBig = 13, Drop, "too-big";
+    /// The frame's VLAN tags are not those of the network its backend is on.
+    OtherVlan = 14, Drop, "other-vlan";
+    /// The maps contradict each other: never anything but zero.
+    Inconsistent = 15, Drop, "inconsistent";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_indices() {
+        for (i, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, i);
+            assert_eq!(Reason::from_number(i as u32), Some(*reason));
+            assert!(reason.meaning().ends_with('.'), "{reason:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The configuration once it is known to be sound: no text left to parse, every default filled in.
+
+use std::{fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+
+use lvs_common::{ForwardingMode, Protocol, Scheduler, UnknownName};
+
+/// What a director runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Names of the interfaces that the XDP program is attached to; at least one, each once. No default.
+    pub interfaces: Vec<String>,
+    /// How the program is attached. Default: [`XdpMode::Auto`].
+    pub xdp: XdpMode,
+    /// How many live flows the flow table holds. Default: [`Self::DEFAULT_FLOWS`].
+    pub flows: u64,
+    /// How long an idle flow is remembered. Default: [`Timeouts::default`].
+    pub timeouts: Timeouts,
+    /// The virtual services; at least one. No default.
+    pub services: Vec<Service>,
+}
+
+impl Config {
+    /// Live flows when the file doesn't say.
+    pub const DEFAULT_FLOWS: u64 = 256_000;
+    /// Live flows that a table can be made for.
+    pub const FLOWS: RangeInclusive<u64> = 1_000..=64_000_000;
+    /// Most services of a configuration.
+    pub const MAX_SERVICES: usize = 4_096;
+    /// Most backends of all services together: a flow names its backend in 16 bits, and 0 is none.
+    pub const MAX_BACKENDS: usize = 65_535;
+}
+
+/// How the XDP program is attached to an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum XdpMode {
+    /// In the driver; where the driver refuses, generic with a warning.
+    #[default]
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// In the kernel's stack, after it has built a socket buffer: any interface, at a fraction of the speed.
+    Generic,
+}
+
+impl XdpMode {
+    /// Every mode.
+    pub const ALL: &'static [Self] = &[Self::Auto, Self::Native, Self::Generic];
+
+    /// The name in the configuration and in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+}
+
+impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for XdpMode {
+    type Err = UnknownName;
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.iter().find(|mode| mode.as_str() == text);
+        found.copied().ok_or(UnknownName)
+    }
+}
+
+/// How long an idle flow is remembered, as `ipvsadm --set` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// An established TCP connection. Default: 15 minutes.
+    pub tcp: Duration,
+    /// A TCP connection after a FIN. Default: 2 minutes.
+    pub tcp_fin: Duration,
+    /// A UDP flow. Default: 5 minutes.
+    pub udp: Duration,
+}
+
+impl Timeouts {
+    /// What a timeout may be.
+    pub const RANGE: RangeInclusive<Duration> =
+        Duration::from_secs(1)..=Duration::from_hours(31 * 24);
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            tcp: Duration::from_mins(15),
+            tcp_fin: Duration::from_mins(2),
+            udp: Duration::from_mins(5),
+        }
+    }
+}
+
+/// A virtual service: what clients connect to, and who answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Unique. Default: protocol and address, such as `tcp 10.0.0.29:80`; one that
+    /// is given has at most [`Self::MAX_NAME`] bytes and no blanks.
+    pub name: String,
+    /// Default: TCP.
+    pub protocol: Protocol,
+    /// The virtual IP address and port. No default.
+    pub address: SocketAddr,
+    /// Default: [`Self::DEFAULT_SCHEDULER`].
+    pub scheduler: Scheduler,
+    /// Default: [`Self::DEFAULT_MODE`].
+    pub mode: ForwardingMode,
+    /// In the order of the file, each address once; may be empty.
+    pub backends: Vec<Backend>,
+}
+
+impl Service {
+    /// The protocol of a service that doesn't say.
+    pub const DEFAULT_PROTOCOL: Protocol = Protocol::Tcp;
+    /// The scheduler of a service that doesn't say.
+    pub const DEFAULT_SCHEDULER: Scheduler = Scheduler::Wrr;
+    /// The forwarding mode of a service that doesn't say.
+    pub const DEFAULT_MODE: ForwardingMode = ForwardingMode::Dr;
+    /// Most bytes of a given name.
+    pub const MAX_NAME: usize = 31;
+    /// Most backends of one service.
+    pub const MAX_BACKENDS: usize = 1_024;
+    /// Most slots of a ring: sum of the weights by their greatest common divisor.
+    pub const MAX_RING: u64 = 65_536;
+}
+
+/// A real server of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// Its own IP address and the port it listens on. Default of the port: the service's.
+    pub address: SocketAddr,
+    /// Its share of new flows; 0 takes none and keeps those it has. Default: [`Self::DEFAULT_WEIGHT`].
+    pub weight: u16,
+}
+
+impl Backend {
+    /// The weight of a backend that doesn't say.
+    pub const DEFAULT_WEIGHT: u16 = 1;
+}

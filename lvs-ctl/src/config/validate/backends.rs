@@ -1,0 +1,209 @@
+//! The rules of a service's backends.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use lvs_common::{ForwardingMode, Scheduler};
+
+use super::super::{
+    address::{self, Endpoint},
+    fields::{Field, Fields},
+    model::{Backend, Service},
+    numbers,
+    raw::Node,
+    report::{Place, Problem, Report, on_lines},
+};
+
+/// What of the service its backends must fit; `None` is what has errors of its own.
+pub(super) struct Frame {
+    pub(super) service: Place,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) scheduler: Option<Scheduler>,
+    pub(super) mode: Option<ForwardingMode>,
+}
+
+/// A backend, as far as it is sound.
+struct Draft {
+    place: Place,
+    endpoint: Option<Endpoint>,
+    weight: Option<u16>,
+}
+
+/// Reads the list of backends: how many there are, and the backends, `None` with errors reported.
+pub(super) fn read(
+    list: Option<Field<'_>>,
+    frame: &Frame,
+    report: &mut Report,
+) -> (usize, Option<Vec<Backend>>) {
+    let place = list.map_or(frame.service, |list| list.key);
+    let Some(items) = list.map_or(Some(&[][..]), |list| list.list(report)) else {
+        return (0, None);
+    };
+    let help =
+        "each backend is an address and a weight, such as `- {address: 10.0.0.17, weight: 3}`";
+    if items.is_empty() {
+        report.warning(
+            place,
+            Problem::new("the service has no backends: it accepts nothing", help),
+        );
+    }
+    if items.len() > Service::MAX_BACKENDS {
+        let message = format!(
+            "{} backends are more than {} in one service",
+            items.len(),
+            Service::MAX_BACKENDS
+        );
+        report.error(
+            place,
+            Problem::new(message, "spread them over several services"),
+        );
+    }
+    let drafts: Vec<_> = items
+        .iter()
+        .map(|item| draft(item, frame, report))
+        .collect();
+    unique(&drafts, frame, report);
+    weights(&drafts, frame, place, report);
+    let complete = |draft: &Draft| {
+        let Endpoint { ip, port } = draft.endpoint?;
+        Some(Backend {
+            address: SocketAddr::new(ip, port.or(frame.address.map(|address| address.port()))?),
+            weight: draft.weight?,
+        })
+    };
+    (items.len(), drafts.iter().map(complete).collect())
+}
+
+fn draft(node: &Node, frame: &Frame, report: &mut Report) -> Draft {
+    let mut draft = Draft {
+        place: node.place,
+        endpoint: None,
+        weight: None,
+    };
+    let Some(fields) = Fields::read(node, "a backend", &["address", "weight"], report) else {
+        return draft;
+    };
+    if let Some(field) = fields.require("address", "10.0.0.17", report) {
+        draft.place = field.node.place;
+        draft.endpoint = field.convert(address::backend, report);
+    }
+    draft.weight = fields.optional("weight", Backend::DEFAULT_WEIGHT, numbers::weight, report);
+    if let (Some(endpoint), Some(service)) = (draft.endpoint, frame.address)
+        && let Some(problem) = misfit(endpoint, service, frame.mode)
+    {
+        report.error(draft.place, problem);
+    }
+    draft
+}
+
+/// Why a backend can't serve a service.
+fn misfit(backend: Endpoint, service: SocketAddr, mode: Option<ForwardingMode>) -> Option<Problem> {
+    if backend.ip == service.ip() {
+        return Some(Problem::new(
+            format!(
+                "the backend has the address of its service, {}",
+                service.ip()
+            ),
+            "give the address that the backend has for itself alone",
+        ));
+    }
+    // Every other mode rewrites or wraps what these two rules are about.
+    let ForwardingMode::Dr = mode?;
+    let family = |v6| if v6 { "IPv6" } else { "IPv4" };
+    if backend.ip.is_ipv6() != service.is_ipv6() {
+        return Some(Problem::new(
+            format!(
+                "an {} backend in an {} service",
+                family(backend.ip.is_ipv6()),
+                family(service.is_ipv6())
+            ),
+            "mode dr leaves the packet as it is: give an address of the service's family",
+        ));
+    }
+    match backend.port {
+        Some(port) if port != service.port() => Some(Problem::new(
+            format!(
+                "the backend has port {port}, its service {}",
+                service.port()
+            ),
+            "mode dr leaves the packet as it is: leave the port out, and let the backend listen on the service's",
+        )),
+        _ => None,
+    }
+}
+
+fn unique(drafts: &[Draft], frame: &Frame, report: &mut Report) {
+    let mut seen = BTreeMap::new();
+    for draft in drafts {
+        let Some(Endpoint { ip, port }) = draft.endpoint else {
+            continue;
+        };
+        let port = port.or(frame.address.map(|address| address.port()));
+        if let Some(first) = seen.insert((ip, port), draft.place) {
+            let shown = port.map_or(ip.to_string(), |port| SocketAddr::new(ip, port).to_string());
+            let message = format!(
+                "the backend {shown} is listed twice, {}",
+                on_lines(first, draft.place)
+            );
+            report.error(
+                draft.place,
+                Problem::new(
+                    message,
+                    "list it once, with a larger weight if it is to get more",
+                ),
+            );
+        }
+    }
+}
+
+/// The rules of the weights together.
+fn weights(drafts: &[Draft], frame: &Frame, place: Place, report: &mut Report) {
+    let weights: Option<Vec<_>> = drafts.iter().map(|draft| draft.weight).collect();
+    let Some(weights) = weights.filter(|weights| !weights.is_empty()) else {
+        return;
+    };
+    if weights.iter().all(|&weight| weight == 0) {
+        let help = "give at least one backend a weight above 0";
+        report.warning(
+            place,
+            Problem::new("every weight is 0: the service takes no new flows", help),
+        );
+    } else if frame.scheduler == Some(Scheduler::Wrr) {
+        let slots = ring_slots(&weights);
+        if slots > Service::MAX_RING {
+            let message = format!(
+                "these weights need a ring of {slots} slots, more than {}",
+                Service::MAX_RING
+            );
+            let help = "the slots are the sum of the weights by their greatest common divisor: \
+                        pick weights with a larger one, such as 30, 20 and 10, or smaller weights";
+            report.error(place, Problem::new(message, help));
+        }
+    }
+}
+
+/// Slots of the ring in which every backend stands as often as its weight says; not all weights are 0.
+fn ring_slots(weights: &[u16]) -> u64 {
+    let divisor = weights
+        .iter()
+        .fold(0, |divisor, &weight| gcd(divisor, u64::from(weight)));
+    let sum: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
+    sum / divisor.max(1)
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_is_the_sum_by_the_common_divisor() {
+        assert_eq!(ring_slots(&[3, 2, 1]), 6);
+        assert_eq!(ring_slots(&[30, 20, 0, 10]), 6);
+        assert_eq!(ring_slots(&[65535]), 1);
+        assert_eq!(ring_slots(&[65535, 65534]), 131_069);
+        assert_eq!(ring_slots(&[0, 0]), 0);
+    }
+}

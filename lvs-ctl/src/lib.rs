@@ -1,0 +1,4 @@
+//! The control plane of LVS at the NIC: configuration, the director, and the loader of the data plane.
+
+pub mod config;
+pub mod net;

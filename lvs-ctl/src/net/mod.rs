@@ -1,0 +1,28 @@
+//! Links, routes and neighbours of the kernel, by netlink.
+//!
+//! The data plane needs ready frames: for each backend an interface, two MAC addresses and an MTU.
+//! The kernel knows them all, and keeps them right, as long as somebody asks. [`Resolver`] asks,
+//! and tells what changed. [`Link`] describes an interface, [`holder`] names the process that holds
+//! an XDP program.
+//!
+//! A netlink socket belongs to the network namespace of the thread that opened it: everything here
+//! speaks of the namespace in which [`connect`] or [`Resolver::new`] was called.
+
+mod error;
+mod events;
+mod facts;
+mod holder;
+mod keeper;
+mod link;
+mod neighbour;
+mod next_hop;
+mod request;
+mod resolver;
+mod route;
+
+pub use error::NetError;
+pub use holder::{Holder, holder};
+pub use link::{AttachedXdp, Link, Vlan, XdpMode, link_by_index, link_by_name, links};
+pub use next_hop::{Cause, NextHop, Resolution};
+pub use request::connect;
+pub use resolver::{Change, Resolver};

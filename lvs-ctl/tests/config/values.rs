@@ -1,0 +1,175 @@
+//! What a sound file becomes.
+
+use std::time::Duration;
+
+use lvs_common::{ForwardingMode, Protocol, Scheduler};
+use lvs_ctl::config::{self, Backend, Config, Service, Timeouts, XdpMode};
+
+use super::{VALID, loaded, valid};
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let expected = Config {
+        interfaces: vec!["eth0".to_owned()],
+        xdp: XdpMode::Auto,
+        flows: 256_000,
+        timeouts: Timeouts {
+            tcp: Duration::from_mins(15),
+            tcp_fin: Duration::from_mins(2),
+            udp: Duration::from_mins(5),
+        },
+        services: vec![Service {
+            name: "tcp 10.0.0.29:80".to_owned(),
+            protocol: Protocol::Tcp,
+            address: "10.0.0.29:80".parse().expect("an address"),
+            scheduler: Scheduler::Wrr,
+            mode: ForwardingMode::Dr,
+            backends: vec![Backend {
+                address: "10.0.0.17:80".parse().expect("an address"),
+                weight: 1,
+            }],
+        }],
+    };
+    assert_eq!(valid(VALID), expected);
+}
+
+#[test]
+fn every_field_is_read() {
+    let config = valid(
+        "interfaces: [eth0, eth1]\nxdp: generic\nflows: 2M\n\
+         timeouts: {tcp: 1h30m, tcp_fin: 30s, udp: 1500ms}\n\
+         services:\n\
+         - {name: dns, protocol: udp, address: '[2001:db8::29]:53', scheduler: rr, mode: dr,\n   \
+            backends: [{address: '2001:db8::17', weight: 0}, {address: '[2001:db8::18]:53', weight: 65535}]}\n",
+    );
+    assert_eq!(config.interfaces, ["eth0", "eth1"]);
+    assert_eq!((config.xdp, config.flows), (XdpMode::Generic, 2_000_000));
+    assert_eq!(config.timeouts.tcp, Duration::from_mins(90));
+    assert_eq!(config.timeouts.tcp_fin, Duration::from_secs(30));
+    assert_eq!(config.timeouts.udp, Duration::from_millis(1_500));
+    let service = &config.services[0];
+    assert_eq!(
+        (&*service.name, service.protocol, service.scheduler),
+        ("dns", Protocol::Udp, Scheduler::Rr)
+    );
+    let backends: Vec<_> = service
+        .backends
+        .iter()
+        .map(|backend| (backend.address.to_string(), backend.weight))
+        .collect();
+    assert_eq!(
+        backends,
+        [
+            ("[2001:db8::17]:53".to_owned(), 0),
+            ("[2001:db8::18]:53".to_owned(), 65_535)
+        ]
+    );
+}
+
+#[test]
+fn the_example_is_accepted_without_warnings() {
+    let config = valid(config::example());
+    let names: Vec<_> = config
+        .services
+        .iter()
+        .map(|service| &*service.name)
+        .collect();
+    assert_eq!(names, ["web", "dns"]);
+}
+
+#[test]
+fn what_the_example_calls_a_default_is_one() {
+    let example = config::example();
+    let shorter: Vec<_> = example
+        .lines()
+        .filter(|line| !line.ends_with("# default"))
+        .collect();
+    assert_eq!(example.lines().count() - shorter.len(), 10);
+    assert_eq!(valid(&shorter.join("\n")), valid(example));
+    let config = valid(example);
+    assert_eq!(
+        (config.xdp, config.flows),
+        (XdpMode::default(), Config::DEFAULT_FLOWS)
+    );
+    assert_eq!(config.timeouts, Timeouts::default());
+}
+
+#[test]
+fn the_example_names_every_choice() {
+    let example = config::example();
+    let words = XdpMode::ALL.iter().map(|word| word.as_str());
+    let words = words.chain(Scheduler::ALL.iter().map(|word| word.as_str()));
+    for word in words.chain(ForwardingMode::ALL.iter().map(|word| word.as_str())) {
+        assert!(
+            example.contains(&format!("{word}:")),
+            "{word} isn't explained"
+        );
+    }
+}
+
+#[test]
+fn text_may_look_like_another_type() {
+    let text = VALID.replace(
+        "address: 10.0.0.29:80",
+        "name: 1.10\n    address: \"10.0.0.29:80\"",
+    );
+    let text = text
+        .replace("17", "17\n        weight: \"3\"")
+        .replace("eth0", "1");
+    let config = valid(&text);
+    assert_eq!(config.interfaces, ["1"]);
+    assert_eq!(config.services[0].name, "1.10");
+    assert_eq!(config.services[0].backends[0].weight, 3);
+}
+
+#[test]
+fn one_address_serves_both_protocols() {
+    let more = "  - {protocol: udp, address: '10.0.0.29:80', backends: [{address: 10.0.0.17}]}\n";
+    assert_eq!(valid(&(VALID.to_owned() + more)).services.len(), 2);
+}
+
+#[test]
+fn a_pool_can_be_an_alias() {
+    let text = VALID.replace("backends:", "backends: &pool");
+    let more = "  - {address: '10.0.0.30:80', backends: *pool}\n";
+    let config = valid(&(text + more));
+    assert_eq!(config.services[0].backends, config.services[1].backends);
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
+    let text = format!("\u{feff}{}", config::example().replace('\n', "\r\n"));
+    assert_eq!(valid(&text), valid(config::example()));
+}
+
+/// Text, line, column, words of the message.
+const WARNED: &[(&str, usize, usize, &str)] = &[
+    ("backends:\n", 4, 5, "no backends: it accepts nothing"),
+    ("backends: []\n", 4, 5, "no backends"),
+    ("\n", 3, 5, "no backends"),
+    (
+        "backends: [{address: 10.0.0.17, weight: 0}]\n",
+        4,
+        5,
+        "every weight is 0",
+    ),
+];
+
+#[test]
+fn what_is_odd_is_a_warning() {
+    for &(backends, line, column, words) in WARNED {
+        let text =
+            format!("interfaces: [eth0]\nservices:\n  - address: 10.0.0.29:80\n    {backends}");
+        let loaded = loaded(&text);
+        let [warning] = &*loaded.warnings else {
+            panic!("{:?}", loaded.warnings)
+        };
+        assert!(warning.message.contains(words), "{warning:?}");
+        assert_eq!(
+            (warning.line, warning.column),
+            (line, column),
+            "{warning:?}"
+        );
+        assert!(warning.render(false).starts_with("warning: "));
+    }
+}

@@ -1,0 +1,23 @@
+//! The data plane: the walk of a packet, a file a step.
+//!
+//! This library is the whole of it; the XDP program (`main.rs`) only wires it to the kernel. It sees
+//! the kernel through the traits of [`kernel`], so the very code that runs at the NIC is tested and
+//! fuzzed on the host.
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+pub mod admit;
+pub mod atomic;
+pub mod family;
+pub mod forward;
+pub mod guard;
+pub mod kernel;
+pub mod packet;
+pub mod parse;
+pub mod schedule;
+pub mod service;
+pub mod table;
+mod walk;
+
+pub use forward::Action;
+pub use walk::walk;

@@ -1,0 +1,201 @@
+//! Which of the entries in a tuple's places a new flow takes.
+
+use lvs_common::{
+    flow::{Class, Word},
+    map::{FlowEvent, Settings},
+    tcp::State,
+};
+
+use super::timeout;
+use crate::atomic::sign;
+
+/// Class of every state number, four bits each; that of an established flow or one of UDP is the
+/// one of a proven flow, and [`Score::of`] takes off for what is missing. A busy entry has none.
+const CLASSES: u64 = {
+    const fn class(state: State) -> Class {
+        match state {
+            State::None | State::SynSent | State::SynRecv | State::SynAck | State::Listen => {
+                Class::HalfOpen
+            }
+            State::Established => Class::Proven,
+            State::FinWait | State::TimeWait | State::Close | State::CloseWait | State::LastAck => {
+                Class::Closing
+            }
+        }
+    }
+    let mut classes = Class::Free as u64 | (Class::Proven as u64) << (4 * Word::UDP);
+    let mut i = 1;
+    while i < State::COUNT {
+        classes |= (class(State::ALL[i]) as u64) << (4 * Word::of_tcp(i as u8));
+        i += 1;
+    }
+    classes
+};
+
+/// How readily an entry is given away, and which of its tuple's sixteen entries it is:
+/// `class | age in ticks (32 bits) | number (4 bits)`. The greatest goes first: by class, and within
+/// it the longest silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(transparent)]
+pub(super) struct Score(u64);
+
+const AGE: u32 = 4;
+const CLASS: u32 = AGE + 32;
+
+impl Score {
+    /// Above that of every entry that must not be taken, below all others.
+    pub(super) const LEAST: Self = Self((1 << CLASS) - 1);
+
+    /// The score of the entry with this number and word.
+    ///
+    /// Written without branches: with them the verifier would follow every combination of sixteen
+    /// entries.
+    #[inline(always)]
+    pub(super) fn of(settings: &Settings, word: Word, now: u32, number: u32) -> Self {
+        let class = CLASSES >> (4 * word.state()) & 0xf;
+        let age = word.age(now);
+        let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
+        let expired = live & sign(i64::from(timeout(settings, word)) - i64::from(age));
+        // Proven needs several packets: with two it is young, and with one no more than half-open.
+        let proven = sign((class ^ Class::Proven as u64) as i64 - 1);
+        let few = sign(i64::from(word.packets()) - i64::from(Word::MANY));
+        let single = sign(i64::from(word.packets()) - 2);
+        let unproven = proven & few & !sign(-i64::from(word.reply_seen()));
+        let class = class + (unproven & 1) + (unproven & single & 1);
+        let class = (class & !expired) | (Class::Expired as u64 & expired);
+        Self(class << CLASS | u64::from(age) << AGE | u64::from(number))
+    }
+
+    /// The greater of both, without a branch.
+    #[inline(always)]
+    pub(super) fn max(self, other: Self) -> Self {
+        let less = sign(self.0 as i64 - other.0 as i64);
+        Self(self.0 ^ (self.0 ^ other.0) & less)
+    }
+
+    /// The entry's number.
+    #[inline(always)]
+    pub(super) const fn number(self) -> u32 {
+        self.0 as u32 & 0xf
+    }
+
+    /// The class's number.
+    #[inline(always)]
+    pub(super) const fn class(self) -> u64 {
+        self.0 >> CLASS
+    }
+
+    /// What it means that a live entry of this score is taken.
+    #[inline(always)]
+    pub(super) const fn event(self) -> FlowEvent {
+        const EXPIRED: u64 = Class::Expired as u64;
+        const CLOSING: u64 = Class::Closing as u64;
+        const HALF_OPEN: u64 = Class::HalfOpen as u64;
+        const YOUNG: u64 = Class::Young as u64;
+        match self.class() {
+            EXPIRED => FlowEvent::Expired,
+            CLOSING => FlowEvent::EvictedClosing,
+            HALF_OPEN => FlowEvent::EvictedHalfOpen,
+            YOUNG => FlowEvent::EvictedYoung,
+            _ => FlowEvent::EvictedProven,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lvs_common::flow::Keys;
+
+    const NOW: u32 = 5_000;
+
+    fn settings() -> Settings {
+        Settings {
+            keys: Keys::new([0; Keys::WORDS]),
+            mask4: 3,
+            mask6: 3,
+            timeouts: [1_000; 16],
+        }
+    }
+
+    fn class(word: Word) -> u64 {
+        Score::of(&settings(), word, NOW, 0).class()
+    }
+
+    fn tcp(state: State, packets: u8, seen: u32) -> Word {
+        let number = Word::of_tcp(state as u8);
+        (1..packets).fold(Word::open(1, number, seen), |word, _| {
+            word.advanced(number, seen)
+        })
+    }
+
+    #[test]
+    fn classes_in_the_order_in_which_flows_go() {
+        use State::{
+            Close, CloseWait, Established, FinWait, LastAck, SynAck, SynRecv, SynSent, TimeWait,
+        };
+        assert_eq!(class(Word::FREE), Class::Free as u64);
+        assert_eq!(
+            class(tcp(Established, 3, NOW).retired()),
+            Class::Free as u64
+        );
+        assert_eq!(
+            class(tcp(Established, 3, NOW - 1_001)),
+            Class::Expired as u64
+        );
+        assert_eq!(
+            class(tcp(Established, 3, NOW - 1_000)),
+            Class::Proven as u64
+        );
+        for state in [FinWait, TimeWait, Close, CloseWait, LastAck] {
+            assert_eq!(
+                class(tcp(state, 3, NOW)),
+                Class::Closing as u64,
+                "{state:?}"
+            );
+        }
+        for state in [SynSent, SynRecv, SynAck] {
+            assert_eq!(
+                class(tcp(state, 3, NOW)),
+                Class::HalfOpen as u64,
+                "{state:?}"
+            );
+        }
+        assert_eq!(class(tcp(Established, 2, NOW)), Class::Young as u64);
+        assert_eq!(class(Word::open(1, Word::UDP, NOW)), Class::HalfOpen as u64);
+        assert_eq!(
+            class(Word::open(1, Word::UDP, NOW).advanced(Word::UDP, NOW)),
+            Class::Young as u64
+        );
+        let many = (0..3).fold(Word::open(1, Word::UDP, NOW), |w, _| {
+            w.advanced(Word::UDP, NOW)
+        });
+        assert_eq!(class(many), Class::Proven as u64);
+        // A single segment that finds the flow established already (sloppy) is worth a handshake.
+        assert_eq!(class(tcp(Established, 1, NOW)), Class::HalfOpen as u64);
+        // A reply proves a flow at once.
+        assert_eq!(
+            class(Word(tcp(Established, 1, NOW).0 | 1 << 62)),
+            Class::Proven as u64
+        );
+    }
+
+    #[test]
+    fn a_busy_entry_is_nobodys_victim() {
+        assert_eq!(class(Word::FREE.claimed()), 0);
+        assert_eq!(class(tcp(State::Established, 3, 0).claimed()), 0);
+        let busy = Score::of(&settings(), Word::FREE.claimed(), u32::MAX, 15);
+        assert_eq!(Score::LEAST.max(busy), Score::LEAST);
+    }
+
+    #[test]
+    fn the_longest_silent_goes_first() {
+        let settings = settings();
+        let older = Score::of(&settings, tcp(State::Established, 3, NOW - 500), NOW, 3);
+        let newer = Score::of(&settings, tcp(State::Established, 3, NOW - 499), NOW, 15);
+        assert_eq!(newer.max(older), older);
+        assert_eq!(older.max(newer), older);
+        assert_eq!(older.number(), 3);
+        assert_eq!(older.event(), FlowEvent::EvictedProven);
+    }
+}

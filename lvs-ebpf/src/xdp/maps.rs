@@ -1,0 +1,169 @@
+//! The maps, and the walk's view of them.
+//!
+//! Sizes given here are the smallest; the director sets those that its configuration needs.
+
+use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
+    helpers::generated::bpf_jiffies64,
+    macros::map,
+    maps::{Array, HashMap, PerCpuArray},
+};
+use lvs_common::{
+    Reason,
+    flow::{TICK_SHIFT, Tuple, Tuple4, Tuple6, WAYS},
+    map::{
+        Backend, Counters, FlowEvent, INTERFACE_SLOTS, Interface, Line, NextHop, RingChunk,
+        Service, ServiceKey, Settings,
+    },
+};
+use lvs_ebpf::kernel::Tables;
+
+type Half4 = [u64; WAYS * <Tuple4 as Tuple>::ENTRY_WORDS];
+type Half6 = [u64; WAYS * <Tuple6 as Tuple>::ENTRY_WORDS];
+
+#[map]
+static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
+#[map]
+static INTERFACES: Array<Interface> = Array::with_max_entries(INTERFACE_SLOTS, 0);
+#[map]
+static SERVICES: HashMap<ServiceKey, u32> = HashMap::with_max_entries(1, 0);
+#[map]
+static SERVICE: Array<Service> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+static BACKEND: Array<Backend> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+static NEXT_HOPS: Array<NextHop> = Array::with_max_entries(1, 0);
+#[map]
+static RINGS: Array<RingChunk> = Array::with_max_entries(1, 0);
+#[map]
+static CURSORS: Array<Line> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+static LOAD: Array<Line> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+static FLOWS4: Array<Half4> = Array::with_max_entries(4, BPF_F_MMAPABLE);
+#[map]
+static FLOWS6: Array<Half6> = Array::with_max_entries(4, BPF_F_MMAPABLE);
+#[map]
+static SERVICE_STATS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+static BACKEND_STATS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+static REASON_STATS: PerCpuArray<Counters> =
+    PerCpuArray::with_max_entries(Reason::ALL.len() as u32, 0);
+#[map]
+static FLOW_EVENTS: PerCpuArray<u64> =
+    PerCpuArray::with_max_entries(FlowEvent::ALL.len() as u32, 0);
+
+/// The maps as the steps of the walk see them.
+pub struct Maps;
+
+/// Counts a packet in this CPU's counters.
+#[inline(always)]
+fn count(map: &PerCpuArray<Counters>, id: u32, bytes: u64) {
+    if let Some(counters) = map.get_ptr_mut(id) {
+        // SAFETY: this CPU's entry, and nothing else runs on it before the program ends.
+        unsafe {
+            (*counters).packets += 1;
+            (*counters).bytes += bytes;
+        }
+    }
+}
+
+/// Counts a new flow in this CPU's counters.
+#[inline(always)]
+fn count_new(map: &PerCpuArray<Counters>, id: u32) {
+    if let Some(counters) = map.get_ptr_mut(id) {
+        // SAFETY: as in `count`.
+        unsafe { (*counters).connections += 1 };
+    }
+}
+
+/// Counts a packet's way out.
+#[inline(always)]
+pub fn count_reason(reason: Reason, bytes: u64) {
+    count(&REASON_STATS, reason as u32, bytes);
+}
+
+impl Tables for Maps {
+    #[inline(always)]
+    fn settings(&self) -> Option<&Settings> {
+        SETTINGS.get(0)
+    }
+
+    #[inline(always)]
+    fn now(&self) -> u32 {
+        // SAFETY: the helper has no conditions.
+        (unsafe { bpf_jiffies64() } >> TICK_SHIFT) as u32
+    }
+
+    #[inline(always)]
+    fn interface(&self, index: u32) -> Option<&Interface> {
+        INTERFACES.get(index)
+    }
+
+    #[inline(always)]
+    fn half4(&self, half: u32) -> Option<*mut u64> {
+        FLOWS4.get_ptr_mut(half).map(|half| half.cast())
+    }
+
+    #[inline(always)]
+    fn half6(&self, half: u32) -> Option<*mut u64> {
+        FLOWS6.get_ptr_mut(half).map(|half| half.cast())
+    }
+
+    #[inline(always)]
+    fn service_id(&self, key: &ServiceKey) -> Option<u32> {
+        // SAFETY: ids are written once, before the program is attached.
+        unsafe { SERVICES.get(key) }.copied()
+    }
+
+    #[inline(always)]
+    fn service(&self, id: u32) -> Option<*const Service> {
+        SERVICE.get_ptr(id)
+    }
+
+    #[inline(always)]
+    fn ring(&self, chunk: u32) -> Option<&RingChunk> {
+        RINGS.get(chunk)
+    }
+
+    #[inline(always)]
+    fn cursor(&self, service: u32) -> Option<*mut u64> {
+        CURSORS.get_ptr_mut(service).map(|line| line.cast())
+    }
+
+    #[inline(always)]
+    fn backend(&self, id: u32) -> Option<*const Backend> {
+        BACKEND.get_ptr(id)
+    }
+
+    #[inline(always)]
+    fn load(&self, backend: u32) -> Option<*mut u64> {
+        LOAD.get_ptr_mut(backend).map(|line| line.cast())
+    }
+
+    #[inline(always)]
+    fn next_hop(&self, id: u32) -> Option<&NextHop> {
+        NEXT_HOPS.get(id)
+    }
+
+    #[inline(always)]
+    fn count_packet(&self, service: u32, backend: u32, bytes: u64) {
+        count(&SERVICE_STATS, service, bytes);
+        count(&BACKEND_STATS, backend, bytes);
+    }
+
+    #[inline(always)]
+    fn count_connection(&self, service: u32, backend: u32) {
+        count_new(&SERVICE_STATS, service);
+        count_new(&BACKEND_STATS, backend);
+    }
+
+    #[inline(always)]
+    fn count_event(&self, event: FlowEvent) {
+        if let Some(count) = FLOW_EVENTS.get_ptr_mut(event as u32) {
+            // SAFETY: as in `count`.
+            unsafe { *count += 1 };
+        }
+    }
+}

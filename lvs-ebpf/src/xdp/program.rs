@@ -1,0 +1,109 @@
+//! The bodies of the programs.
+
+use core::{ffi::c_void, mem::size_of};
+
+use aya_ebpf::{
+    bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX},
+    helpers::generated::{bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_redirect},
+    programs::XdpContext,
+};
+use aya_log_ebpf::debug;
+use lvs_common::{
+    Reason, Verdict,
+    map::{SWEEP_CHUNK, Sweep},
+};
+use lvs_ebpf::{Action, kernel::Frame, table, walk};
+
+use super::maps::{Maps, count_reason};
+
+/// The frame under an XDP program.
+struct Xdp {
+    ctx: XdpContext,
+}
+
+impl Frame for Xdp {
+    #[inline(always)]
+    fn start(&self) -> *mut u8 {
+        self.ctx.data() as *mut u8
+    }
+
+    #[inline(always)]
+    fn end(&self) -> *mut u8 {
+        self.ctx.data_end() as *mut u8
+    }
+
+    #[inline(always)]
+    fn ingress(&self) -> u32 {
+        self.ctx.ingress_ifindex() as u32
+    }
+}
+
+/// Walks a packet, counts its reason, and gives the verdict.
+#[inline(always)]
+pub fn run(ctx: XdpContext) -> u32 {
+    let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
+    let frame = Xdp { ctx };
+    let (reason, verdict) = match walk(&Maps, &frame) {
+        Ok(Action::Send) => (Reason::Sent, XDP_TX),
+        Ok(Action::Redirect(interface)) => {
+            // SAFETY: the helper has no conditions.
+            (Reason::Redirected, unsafe { bpf_redirect(interface, 0) }
+                as u32)
+        }
+        Err(reason) => (reason, verdict_of(reason)),
+    };
+    count_reason(reason, frame_len);
+    debug!(
+        &frame.ctx,
+        "interface {} bytes {} reason {}",
+        frame.ingress(),
+        frame_len,
+        reason as u32
+    );
+    verdict
+}
+
+#[inline(always)]
+fn verdict_of(reason: Reason) -> u32 {
+    match reason.verdict() {
+        Verdict::Pass => XDP_PASS,
+        Verdict::Drop => XDP_DROP,
+        // A reason for not sending never says to send.
+        Verdict::Forward => XDP_ABORTED,
+    }
+}
+
+/// Sweeps the part of the flow table that the "packet" asks for, and answers in it.
+#[inline(always)]
+pub fn sweep(ctx: &XdpContext) -> u32 {
+    let request = ctx.data() as *mut Sweep;
+    if ctx.data() + size_of::<Sweep>() > ctx.data_end() {
+        return XDP_ABORTED;
+    }
+    // SAFETY: in bounds by the check above. A loop's context must be on the stack.
+    let mut sweep = unsafe { *request };
+    let count = if sweep.family == 0 {
+        0
+    } else {
+        sweep.count.min(SWEEP_CHUNK)
+    };
+    // SAFETY: `sweep_one` has the signature of a callback of bpf_loop, and `sweep` outlives the call.
+    unsafe {
+        bpf_loop(count, sweep_one as *mut c_void, (&raw mut sweep).cast(), 0);
+    }
+    // SAFETY: the helpers have no conditions.
+    unsafe {
+        sweep.jiffies = bpf_jiffies64();
+        sweep.nanoseconds = bpf_ktime_get_ns();
+    }
+    // SAFETY: in bounds by the check above.
+    unsafe { *request = sweep };
+    XDP_PASS
+}
+
+extern "C" fn sweep_one(index: u64, context: *mut c_void) -> i64 {
+    // SAFETY: the context that `sweep` gave to bpf_loop.
+    let sweep = unsafe { &mut *context.cast::<Sweep>() };
+    table::sweep(&Maps, sweep, index as u32);
+    0
+}

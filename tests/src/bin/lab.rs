@@ -1,0 +1,237 @@
+//! `lvs-lab demo`: the balancer in a network of its own, with real requests and a table at the end.
+
+use std::io::{IsTerminal as _, stderr};
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use lvs_tests::lab::interrupt::{EXIT_STATUS, Interrupt};
+use lvs_tests::lab::{Director, Farm, Segment, VIP4, config, http, lvs_ctl};
+
+/// What the three backends are worth.
+const WEIGHTS: [u32; 3] = [3, 2, 1];
+
+/// A laboratory for lvs-ctl: a client, a balancer and backends in network namespaces of this machine.
+#[derive(Parser)]
+#[command(name = "lvs-lab", version)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Balances real HTTP requests over three backends with the weights 3:2:1 and shows what went where.
+    Demo {
+        /// Stay up afterwards, until Ctrl-C, and say how to enter the lab.
+        #[arg(long)]
+        keep: bool,
+        /// How many requests to send.
+        #[arg(long, value_name = "N", default_value_t = 6000, value_parser = clap::value_parser!(u64).range(1..))]
+        requests: u64,
+    },
+}
+
+/// How the demo ended, if nothing failed.
+enum End {
+    Done,
+    Interrupted,
+}
+
+fn main() -> ExitCode {
+    let Cli {
+        task: Task::Demo { keep, requests },
+    } = Cli::parse();
+    match Interrupt::watch().and_then(|interrupt| demo(keep, requests, &interrupt)) {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::Interrupted) => {
+            eprintln!("interrupted; the lab is gone");
+            ExitCode::from(EXIT_STATUS)
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything the demo starts is held by variables here, so it is gone when this returns, whichever way.
+fn demo(keep: bool, requests: u64, interrupt: &Interrupt) -> Result<End> {
+    let vip = SocketAddr::from((VIP4, Farm::HTTP));
+
+    // Before anything is built: the likeliest thing to be missing.
+    lvs_ctl()?;
+    eprintln!("lab: a client, a balancer and three backends on one segment");
+    let segment = Segment::builder().build()?;
+    let farm = Farm::start(&segment)?;
+    if interrupt.is_asked() {
+        return Ok(End::Interrupted);
+    }
+
+    let yaml = config::yaml(
+        &[segment.balancer.device],
+        &[Farm::web(&segment, VIP4.into(), &WEIGHTS)],
+    );
+    let mut director = Director::launch(&segment.balancer.namespace, &yaml)?;
+    director.wait_until_forwarding(|| interrupt.is_asked())?;
+    if interrupt.is_asked() {
+        return Ok(End::Interrupted);
+    }
+    eprint!("{}", director.said());
+
+    eprintln!("client: {requests} requests to http://{vip}/, each a connection of its own");
+    let start = Instant::now();
+    let tally = send(&segment, vip, requests, interrupt)?;
+    if interrupt.is_asked() {
+        return Ok(End::Interrupted);
+    }
+    eprintln!(
+        "client: {} answers in {:.1} s",
+        tally.answered(),
+        start.elapsed().as_secs_f32()
+    );
+
+    println!("{}", director.stats_table()?.trim_end());
+    let verdict = judge(&segment, &farm, &director, &tally, requests);
+    if verdict.is_ok() {
+        println!(
+            "ok: {requests} requests, 0 failed; client, backends and balancer count the same \
+             connections, in the ratio of the weights {}",
+            WEIGHTS.map(|weight| weight.to_string()).join(":")
+        );
+    }
+
+    if keep {
+        if let Err(error) = &verdict {
+            eprintln!("error: {error:#}");
+        }
+        show_the_way(&segment, &director, vip);
+        while !interrupt.wait(Duration::from_hours(1)) {}
+        eprintln!("lab: going down");
+    }
+    director.stop()?;
+    verdict.map(|()| End::Done)
+}
+
+/// Sends the requests, with a bar for people and a line now and then for files.
+fn send(
+    segment: &Segment,
+    vip: SocketAddr,
+    requests: u64,
+    interrupt: &Interrupt,
+) -> Result<http::Tally> {
+    let people = stderr().is_terminal();
+    let bar = if people {
+        ProgressBar::new(requests)
+    } else {
+        ProgressBar::hidden()
+    };
+    bar.set_style(ProgressStyle::with_template(
+        "{bar:40} {pos}/{len} requests, {per_sec}, {eta} left",
+    )?);
+    let tally = http::load(&segment.client.namespace, vip, requests, |ended| {
+        bar.set_position(ended);
+        if !people && ended % requests.div_ceil(4) == 0 {
+            eprintln!("client: {ended} of {requests}");
+        }
+        if interrupt.is_asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    bar.finish_and_clear();
+    tally
+}
+
+/// Compares what the client, the backends and the balancer counted with the weights, and with each other.
+fn judge(
+    segment: &Segment,
+    farm: &Farm,
+    director: &Director,
+    tally: &http::Tally,
+    requests: u64,
+) -> Result<()> {
+    ensure!(
+        tally.failures.is_empty(),
+        "{} of {requests} requests failed, the first: {}",
+        tally.failures.len(),
+        tally.failures[0]
+    );
+    let stats = director.stats()?;
+    let web = stats.service("web")?;
+    let total: u64 = web.backends.iter().map(|backend| backend.connections).sum();
+    ensure!(
+        total == requests,
+        "the balancer counted {total} connections for {requests} requests"
+    );
+    let round = u64::from(WEIGHTS.iter().sum::<u32>());
+    for ((host, server), weight) in segment
+        .backends
+        .iter()
+        .zip(&farm.http)
+        .zip(WEIGHTS.map(u64::from))
+    {
+        let counts = [
+            web.backend(host.ipv4)?.connections,
+            tally.of(&host.name),
+            server.requests(),
+        ];
+        ensure!(
+            counts.iter().all(|&count| count == counts[0]),
+            "{}: the balancer counted {}, the client {}, the backend {}",
+            host.name,
+            counts[0],
+            counts[1],
+            counts[2]
+        );
+        // Whole rounds are exact; of one that was begun a backend has between nothing and all.
+        let least = requests / round * weight;
+        let most = requests.div_ceil(round) * weight;
+        ensure!(
+            (least..=most).contains(&counts[0]),
+            "{} got {} connections; its weight {weight} of {round} is worth {least} to {most}",
+            host.name,
+            counts[0]
+        );
+    }
+    Ok(())
+}
+
+/// Tells a person how to go on by hand.
+fn show_the_way(segment: &Segment, director: &Director, vip: SocketAddr) {
+    println!("\nThe lab stays up until Ctrl-C. As root, from another terminal:");
+    for host in [&segment.client, &segment.balancer]
+        .into_iter()
+        .chain(&segment.backends)
+    {
+        println!(
+            "  {:<12} {:<11} {:<10} {}",
+            host.name,
+            host.ipv4,
+            host.ipv6,
+            host.namespace.enter_hint()
+        );
+    }
+    println!("For example:");
+    println!(
+        "  {} curl -i http://{vip}/",
+        segment.client.namespace.enter_hint()
+    );
+    println!("  {} ip -s link", segment.balancer.namespace.enter_hint());
+    println!("  {}", shown(director));
+}
+
+/// The command that prints the table, as one would type it.
+fn shown(director: &Director) -> String {
+    let command = director.ctl(&["stats"]);
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
