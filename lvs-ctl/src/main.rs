@@ -1,2 +1,7 @@
-//! The command.
-fn main() {}
+//! The command `lvs-ctl`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lvs_ctl::cli::main()
+}

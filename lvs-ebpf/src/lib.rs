@@ -3,7 +3,7 @@
 //! This library is the whole of it; the XDP program (`main.rs`) only wires it to the kernel. It sees
 //! the kernel through the traits of [`kernel`], so the very code that runs at the NIC is tested and
 //! fuzzed on the host.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "host")), no_std)]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod admit;
@@ -11,6 +11,8 @@ pub mod atomic;
 pub mod family;
 pub mod forward;
 pub mod guard;
+#[cfg(any(test, feature = "host"))]
+pub mod host;
 pub mod kernel;
 pub mod packet;
 pub mod parse;

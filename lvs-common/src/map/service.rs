@@ -3,7 +3,7 @@
 use super::{Address, entry};
 
 /// Bytes of a service's name, filled up with zeros.
-pub const NAME_LEN: usize = 32;
+pub const NAME_LEN: usize = 64;
 
 /// Backend ids in one entry of RINGS.
 pub const RING_CHUNK: usize = 32;

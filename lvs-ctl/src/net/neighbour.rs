@@ -118,6 +118,9 @@ pub(super) async fn dump(handle: &Handle) -> Result<Neighbours, NetError> {
 /// Asks the kernel to resolve a neighbour now, and to keep it resolved; `make` marks the entry as
 /// made here.
 ///
+/// For IPv6 the kernel asks from the interface's link-local address, and not at all while there is
+/// none (`ndisc_send_ns` in net/ipv6/ndisc.c).
+///
 /// `NTF_EXT_MANAGED` is what keeps it (kernel 5.16). `NTF_USE` goes with it because an older kernel
 /// ignores the other attribute, and a bare request would then reset a good entry (`neigh_add` in
 /// net/core/neighbour.c).

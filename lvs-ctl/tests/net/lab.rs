@@ -103,16 +103,18 @@ impl Drop for Peer {
     }
 }
 
-/// Waits until the kernel has brought up IPv6 on an interface of the calling thread's namespace, which
-/// it does from a work queue some time after the carrier came. Before, it drops solicitations.
+/// Waits until the kernel has brought up IPv6 on an interface of the calling thread's namespace,
+/// which it does from a work queue some time after the carrier came. Before, it drops
+/// solicitations.
 fn await_ipv6(interface: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let addresses = ip(&format!("-6 address show dev {interface}"));
         let groups = ip(&format!("-6 maddress show dev {interface}"));
-        // The link-local address is the last to come, its multicast group after it.
+        // The link-local address is the last to come, and then into the group of addresses that end
+        // alike, as the other one does.
         let ready = addresses.contains("fe80::") && !addresses.contains("tentative");
-        if ready && groups.matches("ff02::1:ff").count() == 2 {
+        if ready && groups.contains("users 2") {
             return;
         }
         assert!(
@@ -123,8 +125,8 @@ fn await_ipv6(interface: &str) {
     }
 }
 
-/// Runs a test on the balancer's end: `lb0` with 10.0.0.29/24 and fd00::29/64, linked to the peer's
-/// `host0` with 10.0.0.17 and fd00::17.
+/// Runs a test on the balancer's end: `lb0` with `10.0.0.29/24` and `fd00::29/64`, linked to the
+/// peer's `host0` with `10.0.0.17` and `fd00::17`.
 pub(crate) fn lab<F: Future<Output = ()>>(test: impl FnOnce(Peer) -> F + Send + 'static) {
     let outcome = thread::spawn(move || {
         enter_new_namespace();

@@ -3,6 +3,12 @@
 //!
 //! Needs root. Each test has namespaces of its own, without names, that end with its threads.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod lab;
 
 use std::{

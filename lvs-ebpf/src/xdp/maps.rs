@@ -55,7 +55,7 @@ static FLOW_EVENTS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(FlowEvent::ALL.len() as u32, 0);
 
 /// The maps as the steps of the walk see them.
-pub struct Maps;
+pub(crate) struct Maps;
 
 /// Counts a packet in this CPU's counters.
 #[inline(always)]
@@ -80,7 +80,7 @@ fn count_new(map: &PerCpuArray<Counters>, id: u32) {
 
 /// Counts a packet's way out.
 #[inline(always)]
-pub fn count_reason(reason: Reason, bytes: u64) {
+pub(crate) fn count_reason(reason: Reason, bytes: u64) {
     count(&REASON_STATS, reason as u32, bytes);
 }
 

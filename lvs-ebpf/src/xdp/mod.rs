@@ -12,13 +12,13 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 /// The data plane.
 #[xdp]
-pub fn lvs(ctx: XdpContext) -> u32 {
+pub(crate) fn lvs(ctx: XdpContext) -> u32 {
     program::run(ctx)
 }
 
 /// A pass over part of the flow table; its "packet" is a [`Sweep`](lvs_common::map::Sweep).
 #[xdp]
-pub fn sweep(ctx: XdpContext) -> u32 {
+pub(crate) fn sweep(ctx: XdpContext) -> u32 {
     program::sweep(&ctx)
 }
 

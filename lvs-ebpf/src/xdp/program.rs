@@ -40,7 +40,7 @@ impl Frame for Xdp {
 
 /// Walks a packet, counts its reason, and gives the verdict.
 #[inline(always)]
-pub fn run(ctx: XdpContext) -> u32 {
+pub(crate) fn run(ctx: XdpContext) -> u32 {
     let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
     let frame = Xdp { ctx };
     let (reason, verdict) = match walk(&Maps, &frame) {
@@ -75,7 +75,7 @@ fn verdict_of(reason: Reason) -> u32 {
 
 /// Sweeps the part of the flow table that the "packet" asks for, and answers in it.
 #[inline(always)]
-pub fn sweep(ctx: &XdpContext) -> u32 {
+pub(crate) fn sweep(ctx: &XdpContext) -> u32 {
     let request = ctx.data() as *mut Sweep;
     if ctx.data() + size_of::<Sweep>() > ctx.data_end() {
         return XDP_ABORTED;

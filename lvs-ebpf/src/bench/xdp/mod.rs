@@ -9,7 +9,7 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 /// Sends every frame back: the floor that every figure is compared with.
 #[xdp]
-pub fn null_tx(_ctx: XdpContext) -> u32 {
+pub(crate) fn null_tx(_ctx: XdpContext) -> u32 {
     XDP_TX
 }
 

@@ -1,0 +1,228 @@
+//! `lvs-ctl stats`.
+
+use std::{collections::BTreeMap, io::Write as _, net::SocketAddr, path::Path, process::ExitCode};
+
+use anyhow::{Context as _, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use lvs_common::{
+    Family, ForwardingMode, Protocol, Reason, Scheduler,
+    map::{Address, Counters, FlowEvent},
+};
+use serde::Serialize;
+
+use super::Output;
+use crate::datapath::{FlowCounts, Pinned};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// How to print them
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// What `stats -o json` prints. Fields are only ever added within a version.
+#[derive(Debug, Serialize)]
+struct Stats {
+    version: u32,
+    services: Vec<ServiceStats>,
+    reasons: Vec<ReasonStats>,
+    flow_events: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceStats {
+    name: String,
+    protocol: &'static str,
+    address: String,
+    scheduler: &'static str,
+    #[serde(flatten)]
+    counts: Counts,
+    backends: Vec<BackendStats>,
+}
+
+#[derive(Debug, Serialize)]
+struct BackendStats {
+    address: String,
+    mode: &'static str,
+    weight: u16,
+    state: &'static str,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Counts {
+    active: u64,
+    inactive: u64,
+    connections: u64,
+    packets: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct ReasonStats {
+    name: &'static str,
+    verdict: &'static str,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Counts {
+    fn new(counters: Counters, flows: FlowCounts) -> Self {
+        Self {
+            active: flows.active.into(),
+            inactive: flows.inactive.into(),
+            connections: counters.connections,
+            packets: counters.packets,
+            bytes: counters.bytes,
+        }
+    }
+
+    fn cells(self) -> impl Iterator<Item = String> {
+        let Self {
+            active,
+            inactive,
+            connections,
+            packets,
+            bytes,
+        } = self;
+        [active, inactive, connections, packets, bytes]
+            .into_iter()
+            .map(|n| n.to_string())
+    }
+}
+
+pub(super) fn run(args: &Args, pin_dir: &Path) -> Result<ExitCode> {
+    let stats = read(&Pinned::open(pin_dir)?)?;
+    let mut out = std::io::stdout().lock();
+    match args.output {
+        Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&stats)?)?,
+        Output::Table => write!(out, "{}", render(&stats))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(pinned: &Pinned) -> Result<Stats> {
+    let mut backends: BTreeMap<u32, Vec<BackendStats>> = BTreeMap::new();
+    for (id, backend) in pinned.backends() {
+        let mode = ForwardingMode::from_number(backend.mode).context("an unknown mode")?;
+        backends
+            .entry(backend.service)
+            .or_default()
+            .push(BackendStats {
+                address: socket_address(backend.address, backend.family, backend.port)?,
+                mode: mode.as_str(),
+                weight: backend.weight,
+                state: if backend.next_hop == 0 {
+                    "unreachable"
+                } else {
+                    "up"
+                },
+                counts: Counts::new(pinned.stats.backend(id)?, pinned.stats.load(id)?),
+            });
+    }
+    let mut services = Vec::new();
+    for (id, service) in pinned.services() {
+        let backends = backends.remove(&id).unwrap_or_default();
+        let scheduler = Scheduler::from_number(service.scheduler).context("unknown scheduler")?;
+        let protocol = Protocol::from_number(service.key.protocol).context("unknown protocol")?;
+        let mut counts = Counts::new(pinned.stats.service(id)?, FlowCounts::default());
+        counts.active = backends.iter().map(|backend| backend.counts.active).sum();
+        counts.inactive = backends.iter().map(|backend| backend.counts.inactive).sum();
+        let name = service
+            .name
+            .split(|byte| *byte == 0)
+            .next()
+            .unwrap_or_default();
+        services.push(ServiceStats {
+            name: String::from_utf8_lossy(name).into_owned(),
+            protocol: protocol.as_str(),
+            address: socket_address(service.key.address, service.key.family, service.key.port)?,
+            scheduler: scheduler.as_str(),
+            counts,
+            backends,
+        });
+    }
+    let mut reasons = Vec::new();
+    for reason in Reason::ALL {
+        let counters = pinned.stats.reason(*reason)?;
+        reasons.push(ReasonStats {
+            name: reason.as_str(),
+            verdict: reason.verdict().as_str(),
+            packets: counters.packets,
+            bytes: counters.bytes,
+        });
+    }
+    let mut flow_events = BTreeMap::new();
+    for event in FlowEvent::ALL {
+        flow_events.insert(event.as_str(), pinned.stats.event(event)?);
+    }
+    Ok(Stats {
+        version: 1,
+        services,
+        reasons,
+        flow_events,
+    })
+}
+
+fn socket_address(address: Address, family: u8, port: u16) -> Result<String> {
+    let family = Family::from_number(family).context("an unknown address family")?;
+    Ok(SocketAddr::new(address.to_ip(family), u16::from_be(port)).to_string())
+}
+
+/// Services with their backends below them, then the reasons that have occurred.
+fn render(stats: &Stats) -> String {
+    let mut table = plain_table(&[
+        "SERVICE", "MODE", "WEIGHT", "STATE", "ACTIVE", "INACTIVE", "CONNS", "PACKETS", "BYTES",
+    ]);
+    for service in &stats.services {
+        let up = service
+            .backends
+            .iter()
+            .filter(|backend| backend.state == "up")
+            .count();
+        let title = format!(
+            "{} {} {} {}",
+            service.name, service.protocol, service.address, service.scheduler
+        );
+        let state = format!("{up}/{} up", service.backends.len());
+        let head = [title, String::new(), String::new(), state];
+        table.add_row(head.into_iter().chain(service.counts.cells()));
+        for backend in &service.backends {
+            let head = [
+                format!("  -> {}", backend.address),
+                backend.mode.to_string(),
+                backend.weight.to_string(),
+                backend.state.to_string(),
+            ];
+            table.add_row(head.into_iter().chain(backend.counts.cells()));
+        }
+    }
+    align_right(&mut table, &[2, 4, 5, 6, 7, 8]);
+    let mut reasons = plain_table(&["REASON", "VERDICT", "PACKETS", "BYTES"]);
+    for reason in stats.reasons.iter().filter(|reason| reason.packets > 0) {
+        let (packets, bytes) = (reason.packets.to_string(), reason.bytes.to_string());
+        reasons.add_row([reason.name, reason.verdict, &packets, &bytes]);
+    }
+    align_right(&mut reasons, &[2, 3]);
+    format!("{}\n\n{}\n", table.trim_fmt(), reasons.trim_fmt())
+}
+
+fn plain_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(header.iter().copied());
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+fn align_right(table: &mut Table, columns: &[usize]) {
+    for column in columns {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}

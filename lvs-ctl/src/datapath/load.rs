@@ -1,0 +1,347 @@
+//! Loading the object, and writing its maps.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use aya::{
+    Ebpf, EbpfLoader, TestRun as _, TestRunOptions, include_bytes_aligned,
+    maps::{Array, HashMap, Map, MapData},
+    programs::{ProgramError, Xdp},
+};
+use aya_log::EbpfLogger;
+use lvs_common::map::{
+    Backend, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, Service, ServiceKey, Settings,
+    name,
+};
+
+use super::{
+    counters::StatsReader,
+    entry::Entry,
+    mapped::Mapped,
+    pins::Pins,
+    sweeper::{self, Clock, Swept},
+};
+
+/// The eBPF object, built from the crate lvs-ebpf.
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/lvs"));
+
+/// How many entries the maps have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Services.
+    pub services: u32,
+    /// Backends, and one for id 0.
+    pub backends: u32,
+    /// Next hops, and one for id 0.
+    pub next_hops: u32,
+    /// Entries of RINGS.
+    pub ring_chunks: u32,
+    /// Half buckets of IPv4 flows, a power of two of at least 4.
+    pub halves4: u32,
+    /// Half buckets of IPv6 flows, a power of two of at least 4.
+    pub halves6: u32,
+}
+
+/// The loaded programs and their maps.
+///
+/// Dropping it detaches the program; what was pinned stays until its [`Pins`] are dropped.
+pub struct Datapath {
+    ebpf: Ebpf,
+    sizes: Sizes,
+    settings: Array<MapData, Entry<Settings>>,
+    interfaces: Array<MapData, Entry<Interface>>,
+    keys: HashMap<MapData, Entry<ServiceKey>, u32>,
+    services: Array<MapData, Entry<Service>>,
+    services_memory: Mapped<Service>,
+    backends: Array<MapData, Entry<Backend>>,
+    backends_memory: Mapped<Backend>,
+    next_hops: Array<MapData, Entry<NextHop>>,
+    rings: Array<MapData, Entry<RingChunk>>,
+}
+
+/// Name of the program that is attached.
+const PROGRAM: &str = "lvs";
+/// Name of the program that sweeps.
+const SWEEP: &str = "sweep";
+
+impl Datapath {
+    /// Loads the object with maps of these sizes, and the verifier's blessing.
+    ///
+    /// With `trace` the program logs every packet; that costs, and is for looking closely.
+    ///
+    /// # Errors
+    /// If the kernel refuses; the message says why.
+    pub fn load(sizes: Sizes, trace: bool) -> Result<Self> {
+        let log_level = u8::from(trace) * 5;
+        let mut loader = EbpfLoader::new();
+        loader.override_global("AYA_LOG_LEVEL", &log_level, true);
+        let entries = [
+            (name::SERVICES, sizes.services),
+            (name::SERVICE, sizes.services),
+            (name::CURSORS, sizes.services),
+            (name::SERVICE_STATS, sizes.services),
+            (name::BACKEND, sizes.backends),
+            (name::LOAD, sizes.backends),
+            (name::BACKEND_STATS, sizes.backends),
+            (name::NEXT_HOPS, sizes.next_hops),
+            (name::RINGS, sizes.ring_chunks),
+            (name::FLOWS4, sizes.halves4),
+            (name::FLOWS6, sizes.halves6),
+        ];
+        for (map, entries) in entries {
+            loader.map_max_entries(map, entries);
+        }
+        let mut ebpf = loader.load(OBJECT).context("cannot load the eBPF object")?;
+        for program in [PROGRAM, SWEEP] {
+            xdp(&mut ebpf, program)?
+                .load()
+                .map_err(|error| refused(program, error))?;
+        }
+        let open = |map: &str| open(&ebpf, map);
+        let (services, backends) = (open(name::SERVICE)?, open(name::BACKEND)?);
+        Ok(Self {
+            sizes,
+            settings: open(name::SETTINGS)?.try_into()?,
+            interfaces: open(name::INTERFACES)?.try_into()?,
+            keys: open(name::SERVICES)?.try_into()?,
+            services_memory: Mapped::new(&services, true).context(name::SERVICE)?,
+            services: services.try_into()?,
+            backends_memory: Mapped::new(&backends, true).context(name::BACKEND)?,
+            backends: backends.try_into()?,
+            next_hops: open(name::NEXT_HOPS)?.try_into()?,
+            rings: open(name::RINGS)?.try_into()?,
+            ebpf,
+        })
+    }
+
+    /// The sizes it was loaded with.
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// Pins every map, for other processes to read.
+    ///
+    /// # Errors
+    /// If one cannot be pinned.
+    pub fn pin(&self, pins: &Pins) -> Result<()> {
+        for map in name::ALL {
+            let path = pins.path(map);
+            let pinned = self.map(map)?.pin(&path);
+            pinned.with_context(|| format!("cannot pin the map {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// What the program logs, on its way to this process's log; only with `trace`.
+    ///
+    /// # Errors
+    /// If the program was loaded without.
+    pub fn logger(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>> {
+        EbpfLogger::init(&mut self.ebpf).context("cannot read the data plane's log")
+    }
+
+    /// Reads what this data plane counts.
+    ///
+    /// # Errors
+    /// If a map cannot be opened.
+    pub fn stats(&self) -> Result<StatsReader> {
+        StatsReader::new(|map| open(&self.ebpf, map))
+    }
+
+    /// Measures the kernel's clock; takes a tenth of a second.
+    ///
+    /// # Errors
+    /// If the kernel does not run the sweep program.
+    pub fn calibrate(&self) -> Result<Clock> {
+        sweeper::calibrate(self.program(SWEEP)?)
+    }
+
+    /// Frees the expired flows of the whole table, in steps that each hold up the network input of
+    /// one CPU for well under a millisecond.
+    ///
+    /// # Errors
+    /// If the kernel does not run the sweep program.
+    pub fn sweep(&self) -> Result<Swept> {
+        sweeper::sweep(self.program(SWEEP)?, self.sizes.halves4, self.sizes.halves6)
+    }
+
+    /// Runs the program on a frame as if it came by the loopback interface; yields the XDP verdict
+    /// and the frame after it.
+    ///
+    /// # Errors
+    /// If the kernel does not run it: a frame must have at least an Ethernet header.
+    pub fn try_frame(&self, frame: &[u8]) -> Result<(u32, Vec<u8>)> {
+        let mut after = vec![0; frame.len() + 256];
+        let result = self.program(PROGRAM)?.test_run(TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut after),
+            ..TestRunOptions::default()
+        });
+        let result = result.context("cannot run the program on a frame")?;
+        after.truncate(result.data_size_out as usize);
+        Ok((result.return_value, after))
+    }
+
+    /// Writes the settings.
+    ///
+    /// # Errors
+    /// If the kernel refuses, here and for the other entries.
+    pub fn set_settings(&mut self, settings: Settings) -> Result<()> {
+        self.settings
+            .set(0, Entry(settings), 0)
+            .context(name::SETTINGS)
+    }
+
+    /// Makes an interface's MAC address known, which must be before the program is attached there.
+    ///
+    /// # Errors
+    /// As above, and if another interface's index has the same place.
+    pub fn set_interface(&mut self, index: u32, mac: [u8; 6]) -> Result<()> {
+        let place = index % INTERFACE_SLOTS;
+        let other = self
+            .interfaces
+            .get(&place, 0)
+            .context(name::INTERFACES)?
+            .0
+            .index;
+        if other != 0 && other != index {
+            bail!(
+                "interfaces {other} and {index} cannot both be attached: their indices are the \
+                 same modulo {INTERFACE_SLOTS}; create one of them anew to give it another index"
+            );
+        }
+        let entry = Entry(Interface::new(index, mac));
+        self.interfaces
+            .set(place, entry, 0)
+            .context(name::INTERFACES)
+    }
+
+    /// Writes a service that no packet finds yet.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn write_service(&mut self, id: u32, service: Service) -> Result<()> {
+        self.services
+            .set(id, Entry(service), 0)
+            .context(name::SERVICE)
+    }
+
+    /// Lets packets find a service.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn publish_service(&mut self, key: ServiceKey, id: u32) -> Result<()> {
+        self.keys.insert(Entry(key), id, 0).context(name::SERVICES)
+    }
+
+    /// Writes a backend that is on no ring yet.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn write_backend(&mut self, id: u32, backend: Backend) -> Result<()> {
+        self.backends
+            .set(id, Entry(backend), 0)
+            .context(name::BACKEND)
+    }
+
+    /// Writes a next hop that no backend names.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn write_next_hop(&mut self, id: u32, next_hop: NextHop) -> Result<()> {
+        self.next_hops
+            .set(id, Entry(next_hop), 0)
+            .context(name::NEXT_HOPS)
+    }
+
+    /// Has a backend's packets go to this next hop from now on; 0: nowhere.
+    ///
+    /// # Errors
+    /// If there is no such backend.
+    pub fn set_next_hop(&self, backend: u32, next_hop: u32) -> Result<()> {
+        self.backends_memory
+            .set_first_u32(backend, next_hop)
+            .context(name::BACKEND)
+    }
+
+    /// Writes backend ids to a ring that is not in use.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn write_ring(&mut self, ring: Ring, backends: &[u16]) -> Result<()> {
+        let first = ring.first / RingChunk::default().len() as u32;
+        for (chunk, ids) in (first..).zip(backends.chunks(RingChunk::default().len())) {
+            let mut entry = RingChunk::default();
+            entry[..ids.len()].copy_from_slice(ids);
+            self.rings
+                .set(chunk, Entry(entry), 0)
+                .context(name::RINGS)?;
+        }
+        Ok(())
+    }
+
+    /// Has a service's new flows go round this ring from now on.
+    ///
+    /// # Errors
+    /// If there is no such service.
+    pub fn set_ring(&self, service: u32, ring: Ring) -> Result<()> {
+        self.services_memory
+            .set_first_u64(service, ring.to_bits())
+            .context(name::SERVICE)
+    }
+
+    fn map(&self, name: &str) -> Result<&Map> {
+        self.ebpf
+            .map(name)
+            .with_context(|| format!("the object has no map {name}"))
+    }
+
+    fn program(&self, name: &str) -> Result<&Xdp> {
+        let program = self.ebpf.program(name);
+        Ok(program
+            .with_context(|| format!("the object has no program {name}"))?
+            .try_into()?)
+    }
+
+    /// The program to attach.
+    pub(super) fn main_program(&mut self) -> Result<&mut Xdp> {
+        xdp(&mut self.ebpf, PROGRAM)
+    }
+}
+
+fn xdp<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
+    let program = ebpf.program_mut(name);
+    Ok(program
+        .with_context(|| format!("the object has no program {name}"))?
+        .try_into()?)
+}
+
+/// Another handle of a loaded map.
+fn open(ebpf: &Ebpf, name: &str) -> Result<Map> {
+    let map = ebpf
+        .map(name)
+        .with_context(|| format!("the object has no map {name}"))?;
+    let (Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data)) = map else {
+        bail!("the map {name} is of a kind that is not expected");
+    };
+    let again = MapData::from_id(data.info()?.id()).and_then(Map::from_map_data);
+    again.with_context(|| format!("cannot open the map {name}"))
+}
+
+/// Why the kernel refused a program, with the end of the verifier's log.
+fn refused(program: &str, error: ProgramError) -> anyhow::Error {
+    match error {
+        ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        } => {
+            let log = verifier_log.to_string();
+            let tail: Vec<&str> = log.lines().rev().take(20).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            anyhow!(
+                "the kernel refuses the program {program}: {io_error}\n{}\nLinux 5.18 or newer is \
+                 needed; see the log above for what this kernel does not accept",
+                tail.join("\n")
+            )
+        }
+        error => anyhow::Error::new(error).context(format!("cannot load the program {program}")),
+    }
+}

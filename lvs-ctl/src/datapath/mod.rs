@@ -1,0 +1,21 @@
+//! The loaded data plane: programs, maps, pins. The only room that knows aya.
+//!
+//! [`Datapath`] is the director's handle: it loads the object, writes the maps and attaches the
+//! program. [`Pinned`] is everybody else's: it reads the maps where the director has pinned them.
+
+mod attach;
+mod bpffs;
+mod counters;
+mod entry;
+mod load;
+mod mapped;
+mod pinned;
+mod pins;
+mod sweeper;
+
+pub use attach::{AttachError, AttachMode};
+pub use counters::{FlowCounts, StatsReader};
+pub use load::{Datapath, Sizes};
+pub use pinned::Pinned;
+pub use pins::{DEFAULT_PIN_DIR, Pins};
+pub use sweeper::{Clock, Swept};

@@ -1,0 +1,139 @@
+//! The sweep program, run by the director.
+
+use std::{mem::size_of, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use aya::{TestRun as _, TestRunOptions, programs::Xdp};
+use lvs_common::{
+    Family,
+    flow::TICK_SHIFT,
+    map::{SWEEP_CHUNK, Sweep},
+};
+use zerocopy::{FromBytes as _, IntoBytes as _};
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Expired flows that it freed.
+    pub retired: u64,
+    /// Flows that are left.
+    pub live: u64,
+}
+
+/// Sweeps a whole table of so many half buckets.
+pub(super) fn sweep(program: &Xdp, halves4: u32, halves6: u32) -> Result<Swept> {
+    let mut swept = Swept::default();
+    for (family, halves) in [(Family::Ipv4, halves4), (Family::Ipv6, halves6)] {
+        for first in (0..halves).step_by(SWEEP_CHUNK as usize) {
+            let count = SWEEP_CHUNK.min(halves - first);
+            let answer = run(program, Sweep::request(family as u32, first, count))?;
+            swept.retired += u64::from(answer.retired);
+            swept.live += u64::from(answer.live);
+        }
+    }
+    Ok(swept)
+}
+
+/// How fast the kernel's jiffies run.
+///
+/// The kernel does not tell user space its `CONFIG_HZ` (`sysconf` gives `USER_HZ`, always 100), so
+/// it is measured against the monotonic clock, both read by one program.
+pub(super) fn calibrate(program: &Xdp) -> Result<Clock> {
+    let start = run(program, Sweep::request(0, 0, 0))?;
+    std::thread::sleep(Duration::from_millis(100));
+    let end = run(program, Sweep::request(0, 0, 0))?;
+    let jiffies = end.jiffies.wrapping_sub(start.jiffies);
+    Clock::measured(
+        jiffies,
+        Duration::from_nanos(end.nanoseconds - start.nanoseconds),
+    )
+}
+
+fn run(program: &Xdp, request: Sweep) -> Result<Sweep> {
+    let mut answer = [0; size_of::<Sweep>()];
+    let result = program.test_run(TestRunOptions {
+        data_in: Some(request.as_bytes()),
+        data_out: Some(&mut answer),
+        ..TestRunOptions::default()
+    });
+    let result = result.context("cannot run the sweep program")?;
+    ensure!(
+        result.data_size_out as usize == answer.len(),
+        "the sweep program answered {} bytes instead of {}",
+        result.data_size_out,
+        answer.len()
+    );
+    Ok(Sweep::read_from_bytes(&answer).unwrap_or(request))
+}
+
+/// The rate of the data plane's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    hz: u32,
+}
+
+impl Clock {
+    /// Rates that kernels are built with (`kernel/Kconfig.hz` and the architectures' own).
+    const RATES: [u32; 11] = [24, 32, 48, 64, 100, 128, 250, 256, 300, 1000, 1024];
+
+    /// From jiffies that passed in a time of at least some tens of milliseconds.
+    ///
+    /// # Errors
+    /// If no time passed.
+    pub fn measured(jiffies: u64, time: Duration) -> Result<Self> {
+        ensure!(
+            jiffies > 0 && !time.is_zero(),
+            "the kernel's clock does not advance"
+        );
+        let hz = jiffies as f64 / time.as_secs_f64();
+        let off = |rate: u32| (f64::from(rate) / hz).ln().abs();
+        let nearest = Self::RATES
+            .into_iter()
+            .min_by(|a, b| off(*a).total_cmp(&off(*b)));
+        Ok(Self {
+            hz: nearest.unwrap_or(250),
+        })
+    }
+
+    /// Jiffies in a second.
+    pub fn hz(self) -> u32 {
+        self.hz
+    }
+
+    /// Whole ticks that take at least this long.
+    pub fn ticks(self, time: Duration) -> u32 {
+        let nanoseconds = time.as_nanos() * u128::from(self.hz);
+        let ticks = nanoseconds.div_ceil(1_000_000_000 << TICK_SHIFT);
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snaps_to_a_rate_that_kernels_have() {
+        let clock = |jiffies, ms| {
+            Clock::measured(jiffies, Duration::from_millis(ms))
+                .unwrap()
+                .hz()
+        };
+        assert_eq!(clock(25, 100), 250);
+        assert_eq!(clock(26, 103), 250);
+        assert_eq!(clock(24, 100), 250);
+        assert_eq!(clock(30, 100), 300);
+        assert_eq!(clock(11, 101), 100);
+        assert_eq!(clock(101, 100), 1000);
+        assert!(Clock::measured(0, Duration::from_millis(100)).is_err());
+    }
+
+    #[test]
+    fn ticks_are_never_too_few() {
+        let clock = Clock { hz: 250 };
+        assert_eq!(clock.ticks(Duration::from_secs(16)), 250);
+        assert_eq!(clock.ticks(Duration::from_secs(1)), 16);
+        assert_eq!(clock.ticks(Duration::from_nanos(1)), 1);
+        assert_eq!(clock.ticks(Duration::from_hours(31 * 24)), 41_850_000);
+    }
+}

@@ -1,0 +1,292 @@
+//! Services and backends as they stand in the maps: which id means what, who can be reached, and in
+//! which turns new flows go round.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use anyhow::{Context as _, Result};
+use lvs_common::{
+    Family, Scheduler,
+    flow::halves_for,
+    map::{
+        Backend as BackendEntry, NAME_LEN, NextHop as NextHopEntry, RING_CHUNK, Ring,
+        Service as ServiceEntry, ServiceKey,
+    },
+    ring,
+};
+
+use crate::{
+    config::{Backend as BackendConfig, Config, Service as ServiceConfig},
+    datapath::{Datapath, Sizes},
+    net::{Change, Resolution},
+};
+
+/// Next hop ids of a backend: one in use, one to write the next into.
+const HOPS_PER_BACKEND: u32 = 2;
+
+/// Rings of a service: one in use, one to write the next into.
+const RINGS_PER_SERVICE: u32 = 2;
+
+/// All services.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    services: Vec<Service>,
+    sizes: Sizes,
+}
+
+#[derive(Debug)]
+struct Service {
+    id: u32,
+    config: ServiceConfig,
+    backends: Vec<Backend>,
+    /// First slot of its rings, and how many slots each has.
+    slots: (u32, u32),
+    /// Which of its rings is in use.
+    ring: u32,
+}
+
+#[derive(Debug)]
+struct Backend {
+    id: u16,
+    config: BackendConfig,
+    /// Which of its next hops is in use.
+    hop: u32,
+    reachable: bool,
+}
+
+impl Fleet {
+    /// Gives ids to everything in a configuration. Backend id 0 and next hop id 0 stay nobody's.
+    ///
+    /// # Errors
+    /// If there is more of something than ids, which validation has ruled out.
+    pub(super) fn new(config: &Config) -> Result<Self> {
+        let mut services = Vec::new();
+        let mut next_backend = 1_u16;
+        let mut next_slot = 0_u32;
+        for (id, service) in (0..).zip(&config.services) {
+            let slots = u32::try_from(slots_of(service)).context("a ring is too long")?;
+            let slots = slots.next_multiple_of(RING_CHUNK as u32);
+            let mut backends = Vec::new();
+            for backend in &service.backends {
+                backends.push(Backend {
+                    id: next_backend,
+                    config: backend.clone(),
+                    hop: 0,
+                    reachable: false,
+                });
+                next_backend = next_backend.checked_add(1).context("too many backends")?;
+            }
+            let slots = (next_slot, slots);
+            next_slot += RINGS_PER_SERVICE * slots.1;
+            services.push(Service {
+                id,
+                config: service.clone(),
+                backends,
+                slots,
+                ring: 0,
+            });
+        }
+        let halves = |family| -> Result<u32> {
+            let wanted = services
+                .iter()
+                .any(|s| Family::from(s.config.address.ip()) == family);
+            let flows = if wanted { config.flows } else { 0 };
+            u32::try_from(halves_for(flows)).context("the flow table is too large")
+        };
+        let sizes = Sizes {
+            services: services.len().max(1) as u32,
+            backends: u32::from(next_backend),
+            next_hops: u32::from(next_backend) * HOPS_PER_BACKEND,
+            ring_chunks: (next_slot / RING_CHUNK as u32).max(1),
+            halves4: halves(Family::Ipv4)?,
+            halves6: halves(Family::Ipv6)?,
+        };
+        Ok(Self { services, sizes })
+    }
+
+    /// The sizes of the maps that it fills.
+    pub(super) fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// The addresses whose next hops it needs.
+    pub(super) fn addresses(&self) -> BTreeSet<IpAddr> {
+        let backends = self.services.iter().flat_map(|service| &service.backends);
+        backends
+            .map(|backend| backend.config.address.ip())
+            .collect()
+    }
+
+    /// "2 services with 5 of 6 backends".
+    pub(super) fn summary(&self) -> String {
+        let backends = self.services.iter().flat_map(|service| &service.backends);
+        let reachable = backends.clone().filter(|backend| backend.reachable).count();
+        let all = backends.count();
+        let plural = |n: usize| if n == 1 { "" } else { "s" };
+        let services = self.services.len();
+        let of = if reachable == all {
+            String::new()
+        } else {
+            format!("{reachable} of ")
+        };
+        format!(
+            "{services} service{} with {of}{all} backend{}",
+            plural(services),
+            plural(all)
+        )
+    }
+
+    /// Writes everything, with no backend reachable yet.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub(super) fn write(&self, datapath: &mut Datapath) -> Result<()> {
+        for service in &self.services {
+            for backend in &service.backends {
+                datapath.write_backend(backend.id.into(), backend.entry(service))?;
+            }
+            let entry = service.entry();
+            datapath.write_service(service.id, entry)?;
+            datapath.publish_service(entry.key, service.id)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what became of an address.
+    ///
+    /// # Errors
+    /// If the kernel refuses.
+    pub(super) fn resolve(&mut self, datapath: &mut Datapath, change: &Change) -> Result<()> {
+        for service in &mut self.services {
+            let mut touched = false;
+            for backend in &mut service.backends {
+                if backend.config.address.ip() == change.address {
+                    touched |= backend.prepare(datapath, &change.resolution)?;
+                    report(&service.config, backend, &change.resolution);
+                }
+            }
+            if touched {
+                service.turn(datapath)?;
+            }
+            for backend in &service.backends {
+                if backend.config.address.ip() == change.address && !backend.reachable {
+                    datapath.set_next_hop(backend.id.into(), 0)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Service {
+    fn entry(&self) -> ServiceEntry {
+        let mut name = [0; NAME_LEN];
+        for (to, from) in name.iter_mut().zip(self.config.name.bytes()) {
+            *to = from;
+        }
+        let address = self.config.address;
+        ServiceEntry {
+            ring: self.ring_of(0).to_bits(),
+            key: ServiceKey {
+                address: address.ip().into(),
+                port: address.port().to_be(),
+                protocol: self.config.protocol as u8,
+                family: Family::from(address.ip()) as u8,
+            },
+            scheduler: self.config.scheduler as u8,
+            reserved: [0; 3],
+            name,
+        }
+    }
+
+    /// The ring in use, with so many slots.
+    fn ring_of(&self, len: u32) -> Ring {
+        let (first, slots) = self.slots;
+        Ring {
+            first: first + self.ring * slots,
+            len,
+        }
+    }
+
+    /// Has new flows go round the reachable backends, the newest first as in IPVS.
+    fn turn(&mut self, datapath: &mut Datapath) -> Result<()> {
+        let (ids, weights): (Vec<u16>, Vec<u16>) = self
+            .backends
+            .iter()
+            .rev()
+            .filter(|backend| backend.reachable)
+            .map(|backend| (backend.id, backend.config.weight))
+            .unzip();
+        let turns: Vec<u16> = match self.config.scheduler {
+            Scheduler::Rr => ring::plain(&weights).map(|i| ids[i]).collect(),
+            Scheduler::Wrr => ring::weighted(&weights).map(|i| ids[i]).collect(),
+        };
+        self.ring = (self.ring + 1) % RINGS_PER_SERVICE;
+        let ring = self.ring_of(turns.len() as u32);
+        datapath.write_ring(ring, &turns)?;
+        datapath.set_ring(self.id, ring)
+    }
+}
+
+impl Backend {
+    fn entry(&self, service: &Service) -> BackendEntry {
+        let address = self.config.address;
+        BackendEntry {
+            next_hop: 0,
+            service: service.id,
+            address: address.ip().into(),
+            port: address.port().to_be(),
+            weight: self.config.weight,
+            mode: service.config.mode as u8,
+            family: Family::from(address.ip()) as u8,
+            reserved: 0,
+        }
+    }
+
+    /// Writes the next hop, if there is one, and notes whether there is; whether that has changed.
+    fn prepare(&mut self, datapath: &mut Datapath, resolution: &Resolution) -> Result<bool> {
+        let was_reachable = self.reachable;
+        self.reachable = false;
+        if let Resolution::Resolved(hop) = resolution {
+            let entry =
+                NextHopEntry::new(hop.ifindex, hop.mtu, hop.destination_mac, hop.source_mac);
+            self.hop = (self.hop + 1) % HOPS_PER_BACKEND;
+            let id = u32::from(self.id) * HOPS_PER_BACKEND + self.hop;
+            datapath.write_next_hop(id, entry)?;
+            datapath.set_next_hop(self.id.into(), id)?;
+            self.reachable = true;
+        }
+        Ok(self.reachable != was_reachable)
+    }
+}
+
+/// Ring slots that a service needs when all of its backends are reachable; no subset needs more.
+fn slots_of(service: &ServiceConfig) -> u64 {
+    let weights: Vec<u16> = service
+        .backends
+        .iter()
+        .map(|backend| backend.weight)
+        .collect();
+    match service.scheduler {
+        Scheduler::Rr => weights.len() as u64,
+        Scheduler::Wrr => ring::weighted_slots(&weights),
+    }
+}
+
+fn report(service: &ServiceConfig, backend: &Backend, resolution: &Resolution) {
+    let (name, address) = (&service.name, backend.config.address);
+    match resolution {
+        Resolution::Resolved(hop) => {
+            log::info!(
+                "{name}: backend {address} is reachable on {}",
+                hop.interface
+            );
+        }
+        Resolution::Local { interface } => log::warn!(
+            "{name}: backend {address} is this machine's own address, on {interface}; it takes no \
+             flows: direct routing needs another machine"
+        ),
+        Resolution::Unresolved(cause) => {
+            log::warn!("{name}: backend {address} takes no flows: {cause}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A frame in ordinary memory.
+
+use core::cell::Cell;
+
+use crate::kernel::Frame;
+
+/// Bytes before the frame, as many as drivers leave (kernel: `XDP_PACKET_HEADROOM`).
+const HEAD_ROOM: usize = 256;
+/// Bytes behind the frame.
+const TAIL_ROOM: usize = 64;
+/// What fills the room around the frame.
+const FILLING: u8 = 0xa5;
+
+/// A frame that came by some interface, with room before and behind it.
+#[derive(Debug)]
+pub struct Buffer {
+    room: Box<[Cell<u8>]>,
+    ingress: u32,
+}
+
+impl Buffer {
+    /// A copy of `frame`, which came by the interface with the index `ingress`.
+    pub fn new(ingress: u32, frame: &[u8]) -> Self {
+        let mut room = vec![Cell::new(FILLING); HEAD_ROOM];
+        room.extend(frame.iter().copied().map(Cell::new));
+        room.resize(room.len() + TAIL_ROOM, Cell::new(FILLING));
+        Self {
+            room: room.into(),
+            ingress,
+        }
+    }
+
+    /// The frame as it is now.
+    pub fn bytes(&self) -> Vec<u8> {
+        let frame = HEAD_ROOM..self.room.len() - TAIL_ROOM;
+        self.room[frame].iter().map(Cell::get).collect()
+    }
+
+    /// Whether nothing was written outside the frame.
+    pub fn is_intact(&self) -> bool {
+        let (head, rest) = self.room.split_at(HEAD_ROOM);
+        let tail = &rest[rest.len() - TAIL_ROOM..];
+        head.iter().chain(tail).all(|byte| byte.get() == FILLING)
+    }
+}
+
+impl Frame for Buffer {
+    fn start(&self) -> *mut u8 {
+        let room: *const Cell<u8> = self.room.as_ptr();
+        room.cast::<u8>().cast_mut().wrapping_add(HEAD_ROOM)
+    }
+
+    fn end(&self) -> *mut u8 {
+        self.start()
+            .wrapping_add(self.room.len() - HEAD_ROOM - TAIL_ROOM)
+    }
+
+    fn ingress(&self) -> u32 {
+        self.ingress
+    }
+}

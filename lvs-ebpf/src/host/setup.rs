@@ -1,0 +1,225 @@
+//! What the director would write into the maps.
+
+use core::net::IpAddr;
+
+use lvs_common::{
+    Family, ForwardingMode, Protocol, Scheduler,
+    flow::{Keys, Word, halves_for},
+    map::{
+        Address, Backend, INTERFACE_SLOTS, Interface, NAME_LEN, NextHop, RING_CHUNK, Ring,
+        RingChunk, Service, ServiceKey, Settings,
+    },
+    ring, tcp,
+};
+
+use super::memory::{Memory, Parts};
+
+/// Ticks of a second in the timeouts of a new [`Setup`].
+pub const TICKS_PER_SECOND: u32 = 10;
+
+/// Seconds of silence that end a UDP flow, unless set otherwise.
+const UDP_SECONDS: u32 = 300;
+
+/// Half buckets of each family, unless set otherwise.
+const HALVES: u32 = 256;
+
+/// Interfaces, next hops, services and backends, from which [`Setup::build`] makes a [`Memory`].
+#[derive(Clone, Debug)]
+pub struct Setup {
+    seed: u64,
+    now: u32,
+    halves: u32,
+    timeouts: [u32; 16],
+    interfaces: Vec<Interface>,
+    next_hops: Vec<NextHop>,
+    services: Vec<Planned>,
+    /// Each with its weight; the first is nobody's.
+    backends: Vec<Backend>,
+}
+
+#[derive(Clone, Debug)]
+struct Planned {
+    key: ServiceKey,
+    scheduler: Scheduler,
+}
+
+/// The next of a sequence of well mixed numbers (SplitMix64: Steele, Lea and Flood, 2014).
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
+/// Appends a ring in chunks of its own.
+pub(super) fn append(rings: &mut Vec<RingChunk>, backends: &[u16]) -> Ring {
+    let first = rings.len() * RING_CHUNK;
+    for part in backends.chunks(RING_CHUNK) {
+        let mut chunk = [0; RING_CHUNK];
+        chunk[..part.len()].copy_from_slice(part);
+        rings.push(chunk);
+    }
+    Ring {
+        first: first as u32,
+        len: backends.len() as u32,
+    }
+}
+
+impl Setup {
+    /// Nothing but default timeouts and a small table; `seed` makes the keys of the table.
+    pub fn new(seed: u64) -> Self {
+        let mut timeouts = [0; 16];
+        for state in tcp::State::ALL {
+            timeouts[usize::from(Word::of_tcp(state as u8))] =
+                state.default_timeout() * TICKS_PER_SECOND;
+        }
+        timeouts[usize::from(Word::UDP)] = UDP_SECONDS * TICKS_PER_SECOND;
+        let none = Interface::new(0, [0; 6]);
+        let nobody = Backend {
+            next_hop: 0,
+            service: 0,
+            address: Address::UNSPECIFIED,
+            port: 0,
+            weight: 0,
+            mode: 0,
+            family: 0,
+            reserved: 0,
+        };
+        Self {
+            seed,
+            now: 1_000_000,
+            halves: HALVES,
+            timeouts,
+            interfaces: vec![none; INTERFACE_SLOTS as usize],
+            // Id 0 means unresolved.
+            next_hops: vec![NextHop::new(0, 0, [0; 6], [0; 6])],
+            services: Vec::new(),
+            backends: vec![nobody],
+        }
+    }
+
+    /// Sets what the clock shows at first.
+    #[must_use]
+    pub const fn now(mut self, ticks: u32) -> Self {
+        self.now = ticks;
+        self
+    }
+
+    /// Sets the number of half buckets of each family, a power of two of at least 4.
+    #[must_use]
+    pub const fn halves(mut self, halves: u32) -> Self {
+        self.halves = halves;
+        self
+    }
+
+    /// Sizes both tables for that many live flows, as the director does.
+    #[must_use]
+    pub const fn room_for(self, flows: u64) -> Self {
+        self.halves(halves_for(flows) as u32)
+    }
+
+    /// Sets the timeout, in ticks, of the flows whose word has this state number.
+    #[must_use]
+    pub const fn timeout(mut self, state: u8, ticks: u32) -> Self {
+        self.timeouts[state as usize] = ticks;
+        self
+    }
+
+    /// Attaches an interface.
+    pub fn interface(&mut self, index: u32, mac: [u8; 6]) {
+        self.interfaces[(index % INTERFACE_SLOTS) as usize] = Interface::new(index, mac);
+    }
+
+    /// Adds a next hop; yields its id.
+    pub fn next_hop(&mut self, hop: NextHop) -> u32 {
+        self.next_hops.push(hop);
+        self.next_hops.len() as u32 - 1
+    }
+
+    /// Adds a service; yields its id.
+    pub fn service(
+        &mut self,
+        protocol: Protocol,
+        address: IpAddr,
+        port: u16,
+        scheduler: Scheduler,
+    ) -> u32 {
+        self.services.push(Planned {
+            key: ServiceKey {
+                address: address.into(),
+                port: port.to_be(),
+                protocol: protocol as u8,
+                family: Family::from(address) as u8,
+            },
+            scheduler,
+        });
+        self.services.len() as u32 - 1
+    }
+
+    /// Adds a backend of a service by the id of its next hop, 0: unresolved; yields its id.
+    pub fn backend(&mut self, service: u32, address: IpAddr, weight: u16, next_hop: u32) -> u16 {
+        self.backends.push(Backend {
+            next_hop,
+            service,
+            address: address.into(),
+            port: self.services[service as usize].key.port,
+            weight,
+            mode: ForwardingMode::Dr as u8,
+            family: Family::from(address) as u8,
+            reserved: 0,
+        });
+        self.backends.len() as u16 - 1
+    }
+
+    /// Ids of the backends of a service, in turn.
+    fn turns(&self, service: u32, scheduler: Scheduler) -> Vec<u16> {
+        // The kernel's list has the newest first.
+        let ids: Vec<u16> = (1..self.backends.len() as u16)
+            .rev()
+            .filter(|id| self.backends[usize::from(*id)].service == service)
+            .collect();
+        let weights: Vec<u16> = ids
+            .iter()
+            .map(|id| self.backends[usize::from(*id)].weight)
+            .collect();
+        match scheduler {
+            Scheduler::Rr => ring::plain(&weights).map(|i| ids[i]).collect(),
+            Scheduler::Wrr => ring::weighted(&weights).map(|i| ids[i]).collect(),
+        }
+    }
+
+    /// The maps with all of this in them.
+    pub fn build(&self) -> Memory {
+        let mut state = self.seed;
+        let mut rings = Vec::new();
+        let mut keys = Vec::new();
+        let mut services = Vec::new();
+        for (id, planned) in (0_u32..).zip(&self.services) {
+            let turns = self.turns(id, planned.scheduler);
+            keys.push((planned.key, id));
+            services.push(Service {
+                ring: append(&mut rings, &turns).to_bits(),
+                key: planned.key,
+                scheduler: planned.scheduler as u8,
+                reserved: [0; 3],
+                name: [0; NAME_LEN],
+            });
+        }
+        Memory::new(Parts {
+            settings: Settings {
+                keys: Keys::new(core::array::from_fn(|_| random(&mut state))),
+                mask4: self.halves - 1,
+                mask6: self.halves - 1,
+                timeouts: self.timeouts,
+            },
+            now: self.now,
+            interfaces: self.interfaces.clone(),
+            keys,
+            services,
+            rings,
+            backends: self.backends.clone(),
+            next_hops: self.next_hops.clone(),
+        })
+    }
+}
