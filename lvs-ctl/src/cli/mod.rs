@@ -89,7 +89,7 @@ fn start_log(verbose: u8) {
     env_logger::Builder::new()
         .filter(Some("lvs_ctl"), level)
         .filter(Some("lvs"), log::LevelFilter::Trace)
-        .filter_level(log::LevelFilter::Warn)
+        .filter_level(log::LevelFilter::Error)
         .format(|to, record| {
             let style = to.default_level_style(record.level());
             let level = match record.level() {

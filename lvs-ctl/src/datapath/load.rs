@@ -6,7 +6,6 @@ use aya::{
     maps::{Array, HashMap, Map, MapData},
     programs::{ProgramError, Xdp},
 };
-use aya_log::EbpfLogger;
 use lvs_common::map::{
     Backend, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, Service, ServiceKey, Settings,
     name,
@@ -16,6 +15,7 @@ use super::{
     counters::StatsReader,
     entry::Entry,
     mapped::Mapped,
+    packet_log::PacketLog,
     pins::Pins,
     sweeper::{self, Clock, Swept},
 };
@@ -130,12 +130,12 @@ impl Datapath {
         Ok(())
     }
 
-    /// What the program logs, on its way to this process's log; only with `trace`.
+    /// What the program logs; only with `trace`. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// If the program was loaded without.
-    pub fn logger(&mut self) -> Result<EbpfLogger<&'static dyn log::Log>> {
-        EbpfLogger::init(&mut self.ebpf).context("cannot read the data plane's log")
+    pub fn packet_log(&mut self) -> Result<PacketLog> {
+        PacketLog::new(&mut self.ebpf)
     }
 
     /// Reads what this data plane counts.
@@ -143,7 +143,16 @@ impl Datapath {
     /// # Errors
     /// If a map cannot be opened.
     pub fn stats(&self) -> Result<StatsReader> {
-        StatsReader::new(|map| open(&self.ebpf, map))
+        StatsReader::new(|map| self.open(map))
+    }
+
+    /// How many instructions the verifier followed to prove the program; it gives up at a million.
+    ///
+    /// # Errors
+    /// If the kernel does not tell.
+    pub fn verified_instructions(&self) -> Result<u32> {
+        let count = self.program(PROGRAM)?.info()?.verified_instruction_count();
+        count.context("the kernel does not tell how many instructions it verified")
     }
 
     /// Measures the kernel's clock; takes a tenth of a second.
@@ -288,13 +297,23 @@ impl Datapath {
             .context(name::SERVICE)
     }
 
+    /// Another handle of a map.
+    pub(super) fn open(&self, name: &str) -> Result<Map> {
+        open(&self.ebpf, name)
+    }
+
     fn map(&self, name: &str) -> Result<&Map> {
         self.ebpf
             .map(name)
             .with_context(|| format!("the object has no map {name}"))
     }
 
-    fn program(&self, name: &str) -> Result<&Xdp> {
+    /// A program of the object by its name, for who runs or measures it without an interface: `lvs`
+    /// is the data plane, `sweep` the sweep.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn program(&self, name: &str) -> Result<&Xdp> {
         let program = self.ebpf.program(name);
         Ok(program
             .with_context(|| format!("the object has no program {name}"))?

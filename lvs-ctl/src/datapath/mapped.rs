@@ -44,7 +44,7 @@ impl<T: FromBytes + IntoBytes + Immutable + Copy> Mapped<T> {
     fn of_data(data: &MapData, writable: bool) -> Result<Self> {
         let info = data.info().context("cannot read what the map is")?;
         ensure!(
-            info.value_size() as usize == size_of::<T>() && size_of::<T>() % 8 == 0,
+            info.value_size() as usize == size_of::<T>() && size_of::<T>().is_multiple_of(8),
             "entries of {} bytes where {} were expected",
             info.value_size(),
             size_of::<T>()

@@ -72,7 +72,7 @@ impl Pins {
     }
 
     /// Where a map of this name is pinned.
-    pub(super) fn path(&self, map: &str) -> PathBuf {
+    pub fn path(&self, map: &str) -> PathBuf {
         self.maps.join(map)
     }
 
@@ -81,9 +81,9 @@ impl Pins {
         for entry in fs::read_dir(&self.root)? {
             let path = entry?.path();
             if path.is_dir() {
-                fs::remove_dir_all(path)?
+                fs::remove_dir_all(path)?;
             } else {
-                fs::remove_file(path)?
+                fs::remove_file(path)?;
             }
         }
         Ok(())

@@ -73,10 +73,11 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Rates that kernels are built with (`kernel/Kconfig.hz` and the architectures' own).
-    const RATES: [u32; 11] = [24, 32, 48, 64, 100, 128, 250, 256, 300, 1000, 1024];
+    /// Rates that kernels are built with on the supported machines (`kernel/Kconfig.hz`).
+    const RATES: [u32; 4] = [100, 250, 300, 1000];
 
-    /// From jiffies that passed in a time of at least some tens of milliseconds.
+    /// From jiffies that passed in a time of at least some tens of milliseconds: the rate of a
+    /// kernel if one is within a tenth of what was measured, else that itself.
     ///
     /// # Errors
     /// If no time passed.
@@ -85,13 +86,14 @@ impl Clock {
             jiffies > 0 && !time.is_zero(),
             "the kernel's clock does not advance"
         );
-        let hz = jiffies as f64 / time.as_secs_f64();
-        let off = |rate: u32| (f64::from(rate) / hz).ln().abs();
-        let nearest = Self::RATES
-            .into_iter()
-            .min_by(|a, b| off(*a).total_cmp(&off(*b)));
+        let hz = u128::from(jiffies) * 1_000_000_000 / time.as_nanos();
+        let hz = u32::try_from(hz)
+            .context("the kernel's clock runs wild")?
+            .max(1);
+        let nearest = Self::RATES.into_iter().min_by_key(|rate| rate.abs_diff(hz));
+        let rate = nearest.filter(|rate| rate.abs_diff(hz) <= rate / 10);
         Ok(Self {
-            hz: nearest.unwrap_or(250),
+            hz: rate.unwrap_or(hz),
         })
     }
 
@@ -123,8 +125,9 @@ mod tests {
         assert_eq!(clock(26, 103), 250);
         assert_eq!(clock(24, 100), 250);
         assert_eq!(clock(30, 100), 300);
-        assert_eq!(clock(11, 101), 100);
+        assert_eq!(clock(10, 105), 100);
         assert_eq!(clock(101, 100), 1000);
+        assert_eq!(clock(6, 100), 60);
         assert!(Clock::measured(0, Duration::from_millis(100)).is_err());
     }
 

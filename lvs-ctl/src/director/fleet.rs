@@ -275,12 +275,16 @@ fn slots_of(service: &ServiceConfig) -> u64 {
 fn report(service: &ServiceConfig, backend: &Backend, resolution: &Resolution) {
     let (name, address) = (&service.name, backend.config.address);
     match resolution {
-        Resolution::Resolved(hop) => {
-            log::info!(
+        Resolution::Resolved(hop) => match hop.gateway {
+            None => log::info!(
                 "{name}: backend {address} is reachable on {}",
                 hop.interface
-            );
-        }
+            ),
+            Some(gateway) => log::warn!(
+                "{name}: backend {address} is behind the router {gateway}, which gets its packets: \
+                 direct routing needs the backend on a network of this machine"
+            ),
+        },
         Resolution::Local { interface } => log::warn!(
             "{name}: backend {address} is this machine's own address, on {interface}; it takes no \
              flows: direct routing needs another machine"

@@ -8,21 +8,18 @@ mod interfaces;
 mod privileges;
 mod settings;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::{
-    io::unix::AsyncFd,
+    runtime::Builder,
     signal::unix::{SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
 
 use crate::{
     config::Config,
-    datapath::{Datapath, Pins},
+    datapath::{Datapath, PacketLog, Pins},
     net::Resolver,
 };
 use fleet::Fleet;
@@ -46,9 +43,15 @@ pub struct Options {
 ///
 /// # Errors
 /// If it cannot start, with nothing attached; or if the kernel stops answering.
-#[tokio::main(flavor = "current_thread")]
-pub async fn run(config: &Config, options: &Options) -> Result<()> {
+pub fn run(config: &Config, options: &Options) -> Result<()> {
     privileges::check()?;
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime
+        .context("cannot start the event loop")?
+        .block_on(direct(config, options))
+}
+
+async fn direct(config: &Config, options: &Options) -> Result<()> {
     let mut stop = Stop::new()?;
     let interfaces = interfaces::find(&config.interfaces).await?;
     let pins = Pins::take(&options.pin_dir)?;
@@ -101,8 +104,8 @@ async fn serve(
 ) -> Result<()> {
     let mut sweep = interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut logger = if trace {
-        Some(AsyncFd::new(datapath.logger()?)?)
+    let mut log = if trace {
+        Some(datapath.packet_log()?)
     } else {
         None
     };
@@ -118,32 +121,16 @@ async fn serve(
                 let swept = datapath.sweep()?;
                 log::trace!("swept {} flows, {} are left", swept.retired, swept.live);
             }
-            ready = readable(&mut logger) => ready?,
+            passed_on = pass_on(&mut log) => passed_on?,
         }
     }
 }
 
 /// Passes on what the data plane has logged, once there is something.
-async fn readable<L: std::os::fd::AsRawFd + Flush>(logger: &mut Option<AsyncFd<L>>) -> Result<()> {
-    match logger {
+async fn pass_on(log: &mut Option<PacketLog>) -> Result<()> {
+    match log {
+        Some(log) => log.pass_on().await,
         None => std::future::pending().await,
-        Some(logger) => {
-            let mut ready = logger.readable_mut().await?;
-            ready.get_inner_mut().flush();
-            ready.clear_ready();
-            Ok(())
-        }
-    }
-}
-
-/// A source of log records that are passed on by calling it.
-trait Flush {
-    fn flush(&mut self);
-}
-
-impl<T: log::Log> Flush for aya_log::EbpfLogger<T> {
-    fn flush(&mut self) {
-        Self::flush(self);
     }
 }
 
@@ -171,17 +158,6 @@ impl Stop {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
-        }
-    }
-}
-
-/// The directory of pins, as a path.
-impl Options {
-    /// Options of a director with pins in this directory.
-    pub fn new(pin_dir: &Path) -> Self {
-        Self {
-            pin_dir: pin_dir.to_path_buf(),
-            trace: false,
         }
     }
 }

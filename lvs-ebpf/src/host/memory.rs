@@ -220,7 +220,9 @@ impl Memory {
 
     /// Whether a flow with this word has been silent for longer than its timeout.
     pub fn has_expired(&self, word: Word) -> bool {
-        word.age(self.now()) > self.settings.timeouts[usize::from(word.state())]
+        // Less than none where another CPU has seen it a tick later.
+        let age = word.age(self.now()).cast_signed();
+        i64::from(age) > i64::from(self.settings.timeouts[usize::from(word.state())])
     }
 
     /// What LOAD says of a backend.

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use etherparse::{
-    IpFragOffset, IpHeaders, Ipv4Dscp, Ipv4Extensions, Ipv4Header, Ipv4Options, Ipv6Extensions,
+    IpDscp, IpFragOffset, IpHeaders, Ipv4Extensions, Ipv4Header, Ipv4Options, Ipv6Extensions,
     Ipv6FlowLabel, Ipv6Header, PacketBuilder, TcpHeader,
 };
 use lvs_common::{Protocol, tcp};
@@ -119,7 +119,7 @@ impl Probe {
 
     fn ipv4(&self, source: Ipv4Addr, destination: Ipv4Addr) -> IpHeaders {
         let mut header = Ipv4Header {
-            dscp: Ipv4Dscp::ZERO,
+            dscp: IpDscp::ZERO,
             identification: 0xbeef,
             dont_fragment: true,
             fragment_offset: IpFragOffset::ZERO,

@@ -5,7 +5,7 @@ use lvs_common::{
     map::Settings,
 };
 
-use super::{NUMBERS, differs, entry_at, entry_offset, timeout};
+use super::{NUMBERS, age, differs, entry_at, entry_offset, timeout};
 use crate::{
     atomic::{bounded, is_zero, load, opaque, sign},
     family::Family,
@@ -98,7 +98,7 @@ pub(super) fn locate<F: Family, K: Tables>(
             // SAFETY: as above.
             let word = Word(unsafe { load(entry) });
             let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
-            let expired = sign(i64::from(timeout(settings, word)) - i64::from(word.age(now)));
+            let expired = sign(i64::from(timeout(settings, word)) - i64::from(age(word, now)));
             let other = !is_zero(u64::from(number ^ but));
             let take = same & live & !expired & other;
             found = found & !take | u64::from(number) & take;
@@ -125,5 +125,5 @@ pub(super) unsafe fn settled<T: Tuple>(
     // SAFETY: the caller's.
     let after = Word(unsafe { load(entry) });
     let settled = same && word.is_live() && word.same_but_seen(after);
-    (settled && word.age(now) <= timeout(settings, word)).then_some(word)
+    (settled && age(word, now) <= timeout(settings, word)).then_some(word)
 }

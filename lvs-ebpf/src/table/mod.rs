@@ -24,7 +24,7 @@ use lvs_common::{
 };
 
 use crate::{
-    atomic::{add, bounded, in_order, load, nth16},
+    atomic::{add, bounded, in_order, load, nth16, sign},
     family::Family,
     kernel::Tables,
 };
@@ -50,6 +50,14 @@ fn entry_at<F: Family, K: Tables>(tables: &K, places: &Places, number: u32) -> O
 #[inline(always)]
 fn timeout(settings: &Settings, word: Word) -> u32 {
     nth16(&settings.timeouts, word.state())
+}
+
+/// Ticks since the flow was last seen. None if that is ahead of `now`: the clock is read once a
+/// packet, and a CPU that read it a tick later may have been faster.
+#[inline(always)]
+fn age(word: Word, now: u32) -> u32 {
+    let age = u64::from(word.age(now));
+    (age & !sign((age << 32) as i64)) as u32
 }
 
 /// Which bits of the tuple in the entry differ from `tuple`; 0: none.

@@ -20,8 +20,7 @@ pub unsafe fn retire<K: Tables>(tables: &K, entry: *mut u64, flow: Word) -> bool
     let mut word = flow;
     for _ in 0..TRIES {
         // SAFETY: the caller's.
-        if unsafe { replace(entry, word.0, word.retired().0) } {
-            book(tables, word.backend(), 0_u64.wrapping_sub(word.load()));
+        if unsafe { release(tables, entry, word) } {
             return true;
         }
         // SAFETY: the caller's.
@@ -31,4 +30,18 @@ pub unsafe fn retire<K: Tables>(tables: &K, entry: *mut u64, flow: Word) -> bool
         }
     }
     false
+}
+
+/// Frees the entry of a flow, if its word still is this one, and books it out; whether it did.
+///
+/// # Safety
+/// As for [`retire`].
+#[inline(always)]
+pub(super) unsafe fn release<K: Tables>(tables: &K, entry: *mut u64, word: Word) -> bool {
+    // SAFETY: the caller's.
+    let is_free = unsafe { replace(entry, word.0, word.retired().0) };
+    if is_free {
+        book(tables, word.backend(), 0_u64.wrapping_sub(word.load()));
+    }
+    is_free
 }

@@ -10,7 +10,7 @@ use lvs_common::{
     map::{FlowEvent, Settings, Sweep},
 };
 
-use super::{entry_offset, retire, timeout};
+use super::{age, entry_offset, retire::release, timeout};
 use crate::{
     atomic::load,
     family::{Family, V4, V6},
@@ -49,9 +49,10 @@ pub fn sweep_half<F: Family, K: Tables>(
         if !word.is_live() {
             continue;
         }
+        // One try: whatever changed the word meanwhile has seen the flow alive.
         // SAFETY: as above.
-        if word.age(tables.now()) > timeout(settings, word)
-            && unsafe { retire(tables, entry, word) }
+        if age(word, tables.now()) > timeout(settings, word)
+            && unsafe { release(tables, entry, word) }
         {
             tables.count_event(FlowEvent::Expired);
             sweep.retired += 1;

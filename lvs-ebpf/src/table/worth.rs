@@ -6,7 +6,7 @@ use lvs_common::{
     tcp::State,
 };
 
-use super::timeout;
+use super::{age, timeout};
 use crate::atomic::sign;
 
 /// Class of every state number, four bits each; that of an established flow or one of UDP is the
@@ -53,7 +53,7 @@ impl Score {
     #[inline(always)]
     pub(super) fn of(settings: &Settings, word: Word, now: u32, number: u32) -> Self {
         let class = CLASSES >> (4 * word.state()) & 0xf;
-        let age = word.age(now);
+        let age = age(word, now);
         let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
         let expired = live & sign(i64::from(timeout(settings, word)) - i64::from(age));
         // Proven needs several packets: with two it is young, and with one no more than half-open.

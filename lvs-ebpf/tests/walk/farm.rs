@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use lvs_common::{Protocol, Reason, Scheduler, map::NextHop};
+use lvs_common::{Protocol, Reason, Scheduler, flow::Word, map::NextHop};
 use lvs_ebpf::{
     Action,
+    family::{V4, V6},
     host::{AnyTuple, Buffer, Flow, Memory, Probe, Setup, audit, judge, read},
+    table::open,
 };
 
 /// Interface of the balancer, with all clients and most backends on it.
@@ -184,6 +186,15 @@ pub(crate) fn refuse(memory: &Memory, probe: &Probe) -> Reason {
 pub(crate) fn flow(memory: &Memory, site: Site, client: u16) -> Flow {
     let tuple = site.tuple(client);
     memory.flow(&tuple).expect("the flow is in the table")
+}
+
+/// Puts a flow with this word into the table, as a packet that was seen then would have done.
+pub(crate) fn enter(memory: &Memory, site: Site, client: u16, word: Word) {
+    let opened = match site.tuple(client) {
+        AnyTuple::V4(tuple) => open::<V4, _>(memory, &tuple, word),
+        AnyTuple::V6(tuple) => open::<V6, _>(memory, &tuple, word),
+    };
+    assert!(opened.is_new(), "there was such a flow");
 }
 
 /// Checks that LOAD is what a scan counts, and that no flow is in the table twice.

@@ -1,16 +1,52 @@
 //! What exists for the BPF target alone.
+//!
+//! The maps are those of the data plane, of the same source; the loader has both objects share them,
+//! so that services, backends, next hops and counters are the very same memory.
+
+mod balancer;
+mod harness;
+mod lru;
+#[path = "../../xdp/maps.rs"]
+mod maps;
 
 use aya_ebpf::{bindings::xdp_action::XDP_TX, macros::xdp, programs::XdpContext};
+use lvs_ebpf::family::{V4, V6};
+
+use self::lru::{Common, PerCpu};
 
 /// Licences of the object, as the kernel wants them named for its helpers.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
+/// Writes an IPv4 frame and hands it to the program under test.
+#[xdp]
+pub(crate) fn harness4(ctx: XdpContext) -> u32 {
+    harness::run::<V4>(&ctx)
+}
+
+/// Writes an IPv6 frame and hands it to the program under test.
+#[xdp]
+pub(crate) fn harness6(ctx: XdpContext) -> u32 {
+    harness::run::<V6>(&ctx)
+}
+
 /// Sends every frame back: the floor that every figure is compared with.
 #[xdp]
 pub(crate) fn null_tx(_ctx: XdpContext) -> u32 {
     XDP_TX
+}
+
+/// The data plane with its flows in an LRU map.
+#[xdp]
+pub(crate) fn lru(ctx: XdpContext) -> u32 {
+    balancer::run::<Common>(ctx)
+}
+
+/// The data plane with its flows in an LRU map whose lists are each CPU's own.
+#[xdp]
+pub(crate) fn lru_percpu(ctx: XdpContext) -> u32 {
+    balancer::run::<PerCpu>(ctx)
 }
 
 #[panic_handler]

@@ -1,0 +1,207 @@
+//! The data plane's walk with another flow table, from the data plane's own steps.
+//!
+//! It leaves out what an LRU map cannot do: the counts of active and inactive flows, which would be
+//! wrong after the first eviction, and the preference of proven flows over half-open ones.
+
+use core::mem::offset_of;
+
+use aya_ebpf::{
+    bindings::{
+        BPF_NOEXIST,
+        xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX},
+    },
+    helpers::generated::bpf_redirect,
+    programs::XdpContext,
+};
+use lvs_common::{
+    Protocol, Reason, Verdict,
+    flow::{Tuple as _, Word},
+    map::{Backend, Settings},
+    tcp,
+};
+use lvs_ebpf::{
+    Action,
+    atomic::{load, nth16, replace, store_low},
+    family::{V4, V6},
+    forward,
+    guard::guard,
+    kernel::{Frame, Tables as _},
+    packet::{Link, Packet},
+    parse::{Cursor, ethernet},
+    schedule::schedule,
+    service::service,
+    table::Segment,
+};
+use network_types::eth::EtherType;
+
+use super::{
+    lru::{Kind, Stored},
+    maps::{Maps, count_reason},
+};
+
+const IPV4: u16 = EtherType::Ipv4 as u16;
+const IPV6: u16 = EtherType::Ipv6 as u16;
+const UDP: u8 = Protocol::Udp as u8;
+
+/// The frame under an XDP program.
+struct Xdp {
+    ctx: XdpContext,
+}
+
+impl Frame for Xdp {
+    #[inline(always)]
+    fn start(&self) -> *mut u8 {
+        self.ctx.data() as *mut u8
+    }
+
+    #[inline(always)]
+    fn end(&self) -> *mut u8 {
+        self.ctx.data_end() as *mut u8
+    }
+
+    #[inline(always)]
+    fn ingress(&self) -> u32 {
+        self.ctx.ingress_ifindex() as u32
+    }
+}
+
+/// Walks a packet, counts its reason, and gives the verdict.
+#[inline(always)]
+pub(super) fn run<K: Kind>(ctx: XdpContext) -> u32 {
+    let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
+    let frame = Xdp { ctx };
+    let (reason, verdict) = match walk::<K>(&frame) {
+        Ok(Action::Send) => (Reason::Sent, XDP_TX),
+        // SAFETY: the helper has no conditions.
+        Ok(Action::Redirect(interface)) => (Reason::Redirected, unsafe {
+            bpf_redirect(interface, 0) as u32
+        }),
+        Err(reason) => match reason.verdict() {
+            Verdict::Pass => (reason, XDP_PASS),
+            Verdict::Drop => (reason, XDP_DROP),
+            Verdict::Forward => (reason, XDP_ABORTED),
+        },
+    };
+    count_reason(reason, frame_len);
+    verdict
+}
+
+#[inline(always)]
+fn walk<K: Kind>(frame: &Xdp) -> Result<Action, Reason> {
+    let mut cursor = Cursor::new(frame.start(), frame.end());
+    let link = ethernet(&mut cursor)?;
+    guard(&Maps, frame, &link)?;
+    match link.ether_type {
+        IPV4 => walk_ip::<V4, K>(frame, &mut cursor, link),
+        IPV6 => walk_ip::<V6, K>(frame, &mut cursor, link),
+        _ => Err(Reason::NotIp),
+    }
+}
+
+#[inline(always)]
+fn walk_ip<F: Stored, K: Kind>(
+    frame: &Xdp,
+    cursor: &mut Cursor,
+    link: Link,
+) -> Result<Action, Reason> {
+    let packet = F::parse(cursor, link)?;
+    let settings = Maps.settings().ok_or(Reason::Inconsistent)?;
+    let now = Maps.now();
+    let backend = match existing::<F, K>(settings, &packet, now) {
+        Some(backend) => backend,
+        None => admit::<F, K>(&packet, now)?,
+    };
+    deliver::<F>(frame, &packet, u32::from(backend))
+}
+
+/// The backend of a packet that belongs to a flow.
+#[inline(always)]
+fn existing<F: Stored, K: Kind>(
+    settings: &Settings,
+    packet: &Packet<F::Tuple>,
+    now: u32,
+) -> Option<u16> {
+    let flows = F::flows::<K>();
+    let entry = flows.get_ptr_mut(packet.tuple)?;
+    // SAFETY: the value of an element, which is a word, here and below.
+    let word = Word(unsafe { load(entry) });
+    let opens = packet.tcp_flags & (tcp::SYN | tcp::ACK | tcp::RST) == tcp::SYN;
+    let expired = word.age(now) > nth16(&settings.timeouts, word.state());
+    if expired || opens && word.is_finished() {
+        // It fails if another CPU was faster, which is as good.
+        let _ = flows.remove(packet.tuple);
+        return None;
+    }
+    let next = word.advanced(next_state(word, packet), now);
+    if !next.same_but_seen(word) {
+        // Lost to another CPU: the flow's next packet brings the state up to date.
+        // SAFETY: as above.
+        unsafe { replace(entry, word.0, next.0) };
+    } else if next != word {
+        // SAFETY: as above.
+        unsafe { store_low(entry, now) };
+    }
+    Some(word.backend())
+}
+
+/// State number of a flow with this word after this packet.
+#[inline(always)]
+fn next_state<T: lvs_common::flow::Tuple>(word: Word, packet: &Packet<T>) -> u8 {
+    if packet.network.protocol == UDP {
+        return Word::UDP;
+    }
+    let from = word.state().wrapping_sub(Word::of_tcp(0));
+    let event = tcp::Event::number(packet.tcp_flags);
+    Word::of_tcp(tcp::Table::next(nth16(tcp::INPUT_ONLY.rows(), from), event))
+}
+
+/// Opens the flow of a packet that belongs to none.
+#[inline(always)]
+fn admit<F: Stored, K: Kind>(packet: &Packet<F::Tuple>, now: u32) -> Result<u16, Reason> {
+    let tuple = packet.tuple;
+    let found = service(&Maps, &F::service_key(&tuple))?;
+    let is_tcp = tuple.protocol() == Protocol::Tcp as u8;
+    if is_tcp && packet.tcp_flags & (tcp::SYN | tcp::RST) != tcp::SYN {
+        return Err(Reason::NoFlow);
+    }
+    let backend = schedule(&Maps, &found)?;
+    let state = Segment::new(tuple.protocol(), packet.tcp_flags).first_state();
+    let word = Word::open(backend, state, now);
+    let flows = F::flows::<K>();
+    if flows.insert(tuple, word.0, u64::from(BPF_NOEXIST)).is_ok() {
+        Maps.count_connection(found.id, u32::from(backend));
+        return Ok(backend);
+    }
+    // Another CPU has opened it at the same time, or there is no memory for it.
+    match flows.get_ptr_mut(tuple) {
+        // SAFETY: as in `existing`.
+        Some(entry) => Ok(Word(unsafe { load(entry) }).backend()),
+        None => Ok(backend),
+    }
+}
+
+/// Sends the packet to its backend and accounts for it.
+#[inline(always)]
+fn deliver<F: Stored>(frame: &Xdp, packet: &Packet<F::Tuple>, id: u32) -> Result<Action, Reason> {
+    let backend: *const Backend = Maps.backend(id).ok_or(Reason::Inconsistent)?;
+    // SAFETY: `Tables` hands out valid entries; the director replaces the next hop in one store.
+    let (hop, service) = unsafe {
+        (
+            backend
+                .byte_add(offset_of!(Backend, next_hop))
+                .cast::<u32>()
+                .read_volatile(),
+            backend
+                .byte_add(offset_of!(Backend, service))
+                .cast::<u32>()
+                .read_volatile(),
+        )
+    };
+    if hop == 0 {
+        return Err(Reason::NoNextHop);
+    }
+    let next_hop = Maps.next_hop(hop).ok_or(Reason::Inconsistent)?;
+    let action = forward::dr::<F, Xdp>(frame, packet, next_hop)?;
+    Maps.count_packet(service, id, u64::from(packet.network.len));
+    Ok(action)
+}

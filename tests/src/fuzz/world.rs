@@ -1,0 +1,141 @@
+//! The balancer that is fuzzed: services for every way in which a packet can end.
+
+use std::net::SocketAddr;
+
+use lvs_common::{Protocol, Scheduler, map::NextHop};
+use lvs_ebpf::host::{Memory, Probe, Setup};
+use rand::{Rng as _, rngs::SmallRng};
+
+/// Interfaces of the balancer.
+pub(super) const LAN: u32 = 2;
+pub(super) const DMZ: u32 = 3;
+/// An interface that the program is not attached to.
+pub(super) const STRANGE: u32 = 4;
+
+const LAN_MAC: [u8; 6] = [0x02, 0x1b, 0, 0, 0, 2];
+const DMZ_MAC: [u8; 6] = [0x02, 0x1b, 0, 0, 0, 3];
+
+/// Client ports in use: more flows than the table has room for.
+const CLIENTS: u16 = 400;
+const HALVES: u32 = 64;
+const MTU: u32 = 1500;
+/// VLAN ids of the network behind the tagged service.
+const TAGS: [u16; 2] = [200, 100];
+
+/// Where a service's backends are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Beside the clients.
+    Near,
+    /// Behind the other interface.
+    Far,
+    /// In a VLAN within another.
+    Tagged,
+    /// Their MAC addresses are not known.
+    Unresolved,
+    /// There are none with a weight.
+    Nowhere,
+}
+
+const SERVICES: [(Protocol, &str, Place); 10] = [
+    (Protocol::Tcp, "10.0.0.29:80", Place::Near),
+    (Protocol::Udp, "10.0.0.29:53", Place::Near),
+    (Protocol::Tcp, "[2001:db8::29]:80", Place::Near),
+    (Protocol::Udp, "[2001:db8::29]:53", Place::Near),
+    (Protocol::Tcp, "10.0.0.30:80", Place::Far),
+    (Protocol::Udp, "[2001:db8::30]:53", Place::Far),
+    (Protocol::Tcp, "[2001:db8::31]:80", Place::Tagged),
+    (Protocol::Udp, "10.0.0.31:53", Place::Tagged),
+    (Protocol::Udp, "10.0.0.32:53", Place::Unresolved),
+    (Protocol::Tcp, "[2001:db8::33]:80", Place::Nowhere),
+];
+
+/// Where nobody serves.
+const OTHERS: [(Protocol, &str); 3] = [
+    (Protocol::Tcp, "10.0.0.29:22"),
+    (Protocol::Udp, "10.0.0.77:53"),
+    (Protocol::Tcp, "[2001:db8::77]:80"),
+];
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("a constant address and port")
+}
+
+/// The maps of the balancer.
+pub(super) fn memory(seed: u64) -> Memory {
+    // The clock wraps after a while.
+    let mut setup = Setup::new(seed).halves(HALVES).now(u32::MAX - 100_000);
+    setup.interface(LAN, LAN_MAC);
+    setup.interface(DMZ, DMZ_MAC);
+    for (number, (protocol, vip, place)) in (0_u8..).zip(SERVICES) {
+        let vip = address(vip);
+        let id = setup.service(protocol, vip.ip(), vip.port(), Scheduler::Wrr);
+        for weight in 1..=3 {
+            let mac = [0x02, 0xbe, 0, 0, number, weight];
+            let hop = match place {
+                Place::Far => setup.next_hop(NextHop::new(DMZ, MTU, mac, DMZ_MAC)),
+                Place::Unresolved => 0,
+                Place::Near | Place::Nowhere => {
+                    setup.next_hop(NextHop::new(LAN, MTU, mac, LAN_MAC))
+                }
+                Place::Tagged => {
+                    let mut hop = NextHop::new(LAN, MTU, mac, LAN_MAC);
+                    hop.tags = TAGS;
+                    setup.next_hop(hop)
+                }
+            };
+            let weight = if place == Place::Nowhere { 0 } else { weight };
+            setup.backend(id, vip.ip(), u16::from(weight), hop);
+        }
+    }
+    setup.build()
+}
+
+/// A valid packet: most are for a service, of one of the clients in use.
+pub(super) fn packet(random: &mut SmallRng) -> Vec<u8> {
+    let (protocol, service, place) = if random.random_ratio(1, 12) {
+        let (protocol, service) = OTHERS[random.random_range(0..OTHERS.len())];
+        (protocol, service, Place::Near)
+    } else {
+        SERVICES[random.random_range(0..SERVICES.len())]
+    };
+    let service = address(service);
+    let client = if service.is_ipv4() {
+        address("10.0.0.100:50000")
+    } else {
+        address("[2001:db8::64]:50000")
+    };
+    let port = client.port() + random.random_range(0..CLIENTS);
+    let client = SocketAddr::new(client.ip(), port);
+    let mut probe = match protocol {
+        // SYN, ACK and FIN in a life's proportion, and now and then any of them.
+        Protocol::Tcp => {
+            const FLAGS: [u8; 8] = [0x02, 0x02, 0x10, 0x10, 0x10, 0x11, 0x04, 0x12];
+            let flags = match random.random_range(0..FLAGS.len() + 1) {
+                i if i < FLAGS.len() => FLAGS[i],
+                _ => random.random(),
+            };
+            Probe::tcp(LAN_MAC, client, service, flags)
+        }
+        Protocol::Udp => Probe::udp(LAN_MAC, client, service),
+    };
+    probe = probe.hops(match random.random_range(0..20) {
+        0 => 0,
+        1 => 1,
+        2 => 2,
+        _ => 64,
+    });
+    if place == Place::Tagged && !random.random_ratio(1, 4) {
+        probe = probe.tag(0x88a8, TAGS[0]).tag(0x8100, 0x6000 | TAGS[1]);
+    }
+    if random.random_ratio(1, 8) {
+        let words = random.random_range(0..=10);
+        probe = probe.options(&vec![1; 4 * words]);
+    }
+    let payload = match random.random_range(0..20) {
+        0 => random.random_range(1400..2000),
+        1 => random.random_range(0..1400),
+        _ => random.random_range(0..40),
+    };
+    probe.payload(payload).frame()
+}

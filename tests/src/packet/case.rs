@@ -1,0 +1,151 @@
+//! A row of a packet table.
+
+use std::fmt;
+
+use lvs_common::{Reason, Verdict};
+
+use super::{Changes, Frame, Hop};
+
+/// What an XDP program returns (`enum xdp_action` of the kernel).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Xdp {
+    /// A mistake of the program.
+    Aborted = 0,
+    /// Gone.
+    Drop = 1,
+    /// On to the host.
+    Pass = 2,
+    /// Out by the interface it came from.
+    Tx = 3,
+    /// Out by another one.
+    Redirect = 4,
+}
+
+impl Xdp {
+    /// Every verdict, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::Aborted,
+        Self::Drop,
+        Self::Pass,
+        Self::Tx,
+        Self::Redirect,
+    ];
+}
+
+/// A frame and all that has to come of it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub(super) description: String,
+    pub(super) frame: Vec<u8>,
+    pub(super) verdict: Xdp,
+    pub(super) after: Vec<u8>,
+    pub(super) changes: Changes,
+    pub(super) reason: Reason,
+}
+
+impl Case {
+    fn new(description: impl fmt::Display, frame: Vec<u8>, verdict: Xdp, reason: Reason) -> Self {
+        let case = Self {
+            description: description.to_string(),
+            after: frame.clone(),
+            frame,
+            verdict,
+            changes: Changes::new(),
+            reason,
+        };
+        let bytes = case.frame.len() as i64;
+        case.and(&format!("reason.{}.packets", reason.as_str()), 1)
+            .and(&format!("reason.{}.bytes", reason.as_str()), bytes)
+    }
+
+    /// The frame comes out as it went in, for this reason, which says whether it passes or is dropped.
+    pub fn untouched(description: impl fmt::Display, frame: Vec<u8>, reason: Reason) -> Self {
+        let verdict = match reason.verdict() {
+            Verdict::Pass => Xdp::Pass,
+            Verdict::Drop => Xdp::Drop,
+            Verdict::Forward => unreachable!("{reason:?} touches frames"),
+        };
+        Self::new(description, frame, verdict, reason)
+    }
+
+    /// The frame goes to `backend` behind `hop`, and counts for it and its service.
+    pub fn sent(description: impl fmt::Display, frame: &Frame, backend: &str, hop: &Hop) -> Self {
+        Self::forwarded(description, frame, backend, hop, Xdp::Tx, Reason::Sent)
+    }
+
+    /// As [`Case::sent`], by another interface than the one it came from.
+    pub fn redirected(
+        description: impl fmt::Display,
+        frame: &Frame,
+        backend: &str,
+        hop: &Hop,
+    ) -> Self {
+        let (verdict, reason) = (Xdp::Redirect, Reason::Redirected);
+        Self::forwarded(description, frame, backend, hop, verdict, reason)
+    }
+
+    fn forwarded(
+        description: impl fmt::Display,
+        frame: &Frame,
+        backend: &str,
+        hop: &Hop,
+        verdict: Xdp,
+        reason: Reason,
+    ) -> Self {
+        let mut case = Self::new(description, frame.bytes(), verdict, reason);
+        case.after = frame.clone().forwarded(hop).bytes();
+        let bytes = frame.ip_len() as i64;
+        for who in counters_of(backend) {
+            case = case
+                .and(&format!("{who}.packets"), 1)
+                .and(&format!("{who}.bytes"), bytes);
+        }
+        case
+    }
+
+    /// It opens an active connection of `backend`.
+    #[must_use]
+    pub fn opens_active(self, backend: &str) -> Self {
+        self.opens(backend)
+            .and(&format!("load.{backend}.active"), 1)
+    }
+
+    /// It opens an inactive connection of `backend`, as all of UDP are.
+    #[must_use]
+    pub fn opens_inactive(self, backend: &str) -> Self {
+        self.opens(backend)
+            .and(&format!("load.{backend}.inactive"), 1)
+    }
+
+    fn opens(mut self, backend: &str) -> Self {
+        for who in counters_of(backend) {
+            self = self.and(&format!("{who}.connections"), 1);
+        }
+        self
+    }
+
+    /// The counter of this name changes by so much, too.
+    #[must_use]
+    pub fn and(mut self, counter: &str, change: i64) -> Self {
+        let sum = self.changes.entry(counter.to_owned()).or_default();
+        *sum += change;
+        if *sum == 0 {
+            self.changes.remove(counter);
+        }
+        self
+    }
+
+    /// The reason that it has to leave for.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+}
+
+/// Names of the counters of a backend and of its service: that of "web-1" is "web".
+fn counters_of(backend: &str) -> [String; 2] {
+    let service = backend
+        .rsplit_once('-')
+        .map_or(backend, |(service, _)| service);
+    [format!("service.{service}"), format!("backend.{backend}")]
+}

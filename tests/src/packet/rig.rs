@@ -1,0 +1,281 @@
+//! The loaded program with services of a test's choice.
+
+use anyhow::{Context as _, Result};
+use lvs_common::{
+    Family, ForwardingMode, Reason, Scheduler,
+    flow::{Keys, Stage, Word},
+    map::{
+        Backend, Counters, FlowEvent, NAME_LEN, RING_CHUNK, Ring, Service, ServiceKey, Settings,
+    },
+    ring,
+};
+use lvs_ctl::datapath::{Datapath, Flow, FlowReader, Pins, Sizes, StatsReader};
+
+use super::{
+    Case, Hop, ServiceSpec, State, Xdp, compare, frame::BALANCER_MAC, require_root,
+};
+
+/// Index of the interface that test runs come by: the kernel says the loopback interface, always 1.
+pub const INGRESS: u32 = 1;
+
+/// Half buckets of either family if a test does not choose: plenty for its flows.
+const HALVES: u32 = 256;
+
+/// Ticks that no test lives to see.
+const FOREVER: u32 = 1 << 24;
+
+/// Next hops and ring chunks that a test may add later.
+const SPARE: u32 = 16;
+
+/// A loaded data plane and what was written to it.
+pub struct Rig {
+    /// The data plane.
+    pub datapath: Datapath,
+    stats: StatsReader,
+    flows: FlowReader,
+    settings: Settings,
+    /// Names; the index is the id.
+    services: Vec<String>,
+    /// Names; the index is the id, and 0 is nobody's.
+    backends: Vec<String>,
+    next_hop: u32,
+    next_chunk: u32,
+}
+
+impl Rig {
+    /// Loads the program with these services.
+    pub fn new(services: &[ServiceSpec]) -> Self {
+        Self::with_halves(services, HALVES)
+    }
+
+    /// As [`Rig::new`], with so many half buckets for the flows of either family.
+    pub fn with_halves(services: &[ServiceSpec], halves: u32) -> Self {
+        require_root();
+        Self::load(services, halves).unwrap_or_else(|error| unreachable!("no rig: {error:#}"))
+    }
+
+    fn load(services: &[ServiceSpec], halves: u32) -> Result<Self> {
+        let backends = services.iter().map(|s| s.backends.len() as u32).sum::<u32>() + 1;
+        let weights = |spec: &ServiceSpec| -> Vec<u16> {
+            spec.backends.iter().rev().map(|b| b.weight).collect()
+        };
+        let chunks: u64 = services
+            .iter()
+            .map(|spec| ring::weighted_slots(&weights(spec)).div_ceil(RING_CHUNK as u64) + 1)
+            .sum();
+        let sizes = Sizes {
+            services: services.len().max(1) as u32,
+            backends,
+            next_hops: backends + SPARE,
+            ring_chunks: chunks as u32 + SPARE,
+            halves4: halves,
+            halves6: halves,
+        };
+        let mut datapath = Datapath::load(sizes, false)?;
+        let settings = Settings {
+            // Any will do; the same ones make a failure come again.
+            keys: Keys::new(std::array::from_fn(|i| {
+                0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(2 * i as u64 + 1)
+            })),
+            mask4: halves - 1,
+            mask6: halves - 1,
+            timeouts: [FOREVER; 16],
+        };
+        datapath.set_settings(settings)?;
+        datapath.set_interface(INGRESS, BALANCER_MAC)?;
+        let mut rig = Self {
+            stats: datapath.stats()?,
+            flows: datapath.flows()?,
+            datapath,
+            settings,
+            services: Vec::new(),
+            backends: vec!["nobody".to_owned()],
+            next_hop: 1,
+            next_chunk: 0,
+        };
+        for spec in services {
+            rig.add(spec)?;
+        }
+        Ok(rig)
+    }
+
+    fn add(&mut self, spec: &ServiceSpec) -> Result<()> {
+        let service = self.services.len() as u32;
+        self.services.push(spec.name.to_owned());
+        let mut ids = Vec::new();
+        let mut weights = Vec::new();
+        for (n, backend) in (1..).zip(&spec.backends) {
+            let id = self.backends.len() as u16;
+            self.backends.push(format!("{}-{n}", spec.name));
+            let next_hop = backend.hop.map_or(Ok(0), |hop| self.write_hop(hop))?;
+            let entry = Backend {
+                next_hop,
+                service,
+                address: spec.address.ip().into(),
+                port: spec.address.port().to_be(),
+                weight: backend.weight,
+                mode: ForwardingMode::Dr as u8,
+                family: Family::from(spec.address.ip()) as u8,
+                reserved: 0,
+            };
+            self.datapath.write_backend(id.into(), entry)?;
+            // The kernel's list, which rings are laid out by, has the newest backend first.
+            ids.insert(0, id);
+            weights.insert(0, backend.weight);
+        }
+        let turns: Vec<u16> = match spec.scheduler {
+            Scheduler::Rr => ring::plain(&weights).map(|i| ids[i]).collect(),
+            Scheduler::Wrr => ring::weighted(&weights).map(|i| ids[i]).collect(),
+        };
+        let mut name = [0; NAME_LEN];
+        name[..spec.name.len()].copy_from_slice(spec.name.as_bytes());
+        let key = ServiceKey {
+            address: spec.address.ip().into(),
+            port: spec.address.port().to_be(),
+            protocol: spec.protocol as u8,
+            family: Family::from(spec.address.ip()) as u8,
+        };
+        let entry = Service {
+            ring: self.write_ring(&turns)?.to_bits(),
+            key,
+            scheduler: spec.scheduler as u8,
+            reserved: [0; 3],
+            name,
+        };
+        self.datapath.write_service(service, entry)?;
+        self.datapath.publish_service(key, service)
+    }
+
+    fn write_hop(&mut self, hop: Hop) -> Result<u32> {
+        let id = self.next_hop;
+        self.next_hop += 1;
+        self.datapath.write_next_hop(id, hop.entry())?;
+        Ok(id)
+    }
+
+    fn write_ring(&mut self, turns: &[u16]) -> Result<Ring> {
+        let ring = Ring {
+            first: self.next_chunk * RING_CHUNK as u32,
+            len: turns.len() as u32,
+        };
+        self.next_chunk += turns.len().div_ceil(RING_CHUNK) as u32;
+        self.datapath.write_ring(ring, turns)?;
+        Ok(ring)
+    }
+
+    /// Pins the maps, as the director does.
+    pub fn pin(&self, pins: &Pins) -> Result<()> {
+        self.datapath.pin(pins)
+    }
+
+    /// Sends a backend's frames behind another hop from now on, or nowhere.
+    pub fn move_backend(&mut self, backend: &str, hop: Option<Hop>) -> Result<()> {
+        let id = hop.map_or(Ok(0), |hop| self.write_hop(hop))?;
+        let backend = position(&self.backends, backend)?;
+        self.datapath.set_next_hop(backend, id)
+    }
+
+    /// Has flows of this stage end after so many ticks of silence; the others last.
+    pub fn set_timeout(&mut self, stage: Stage, ticks: u32) -> Result<()> {
+        let number = match stage {
+            Stage::Tcp(state) => Word::of_tcp(state as u8),
+            Stage::Udp => Word::UDP,
+            Stage::Free | Stage::Busy => anyhow::bail!("{stage:?} is no stage of a flow"),
+        };
+        self.settings.timeouts[usize::from(number)] = ticks;
+        self.datapath.set_settings(self.settings)
+    }
+
+    /// What the program makes of a frame.
+    pub fn walk(&self, frame: &[u8]) -> Result<(Xdp, Vec<u8>)> {
+        let (verdict, after) = self.datapath.try_frame(frame)?;
+        let verdict = Xdp::ALL.get(verdict as usize).copied();
+        Ok((verdict.context("a verdict that does not exist")?, after))
+    }
+
+    /// The value of every counter now.
+    pub fn state(&self) -> Result<State> {
+        let mut state = State::default();
+        let mut counters = |who: String, counters: Counters| {
+            state.note(format!("{who}.packets"), counters.packets);
+            state.note(format!("{who}.bytes"), counters.bytes);
+            state.note(format!("{who}.connections"), counters.connections);
+        };
+        for reason in Reason::ALL {
+            counters(format!("reason.{}", reason.as_str()), self.stats.reason(*reason)?);
+        }
+        for (id, name) in (0..).zip(&self.services) {
+            counters(format!("service.{name}"), self.stats.service(id)?);
+        }
+        for (id, name) in (0..).zip(&self.backends) {
+            counters(format!("backend.{name}"), self.stats.backend(id)?);
+        }
+        for (id, name) in (0..).zip(&self.backends) {
+            let load = self.stats.load(id)?;
+            state.note(format!("load.{name}.active"), load.active.into());
+            state.note(format!("load.{name}.inactive"), load.inactive.into());
+        }
+        for event in FlowEvent::ALL {
+            state.note(format!("event.{}", event.as_str()), self.stats.event(event)?);
+        }
+        Ok(state)
+    }
+
+    /// The flows in the table.
+    pub fn flows(&self) -> Vec<Flow> {
+        self.flows.flows().collect()
+    }
+
+    /// Name of the backend of a flow.
+    pub fn backend_of(&self, flow: &Flow) -> &str {
+        &self.backends[usize::from(flow.word.backend())]
+    }
+
+    /// Names of the backends.
+    pub fn backends(&self) -> impl Iterator<Item = &str> {
+        self.backends.iter().skip(1).map(String::as_str)
+    }
+
+    /// Runs a table row by row, and ends the test with everything there is to see at the first row of
+    /// which something else came than it says.
+    pub fn run(&self, table: impl IntoIterator<Item = Case>) {
+        for case in table {
+            if let Err(error) = self.check(&case) {
+                unreachable!("{}: {error:#}", case.description);
+            }
+        }
+    }
+
+    fn check(&self, case: &Case) -> Result<()> {
+        let before = self.state()?;
+        let (verdict, after) = self.walk(&case.frame)?;
+        let state = self.state()?;
+        let changes = state.since(&before);
+        let mut wrong = Vec::new();
+        if verdict != case.verdict {
+            wrong.push(format!("verdict {verdict:?} instead of {:?}", case.verdict));
+        }
+        if after != case.after {
+            wrong.push(format!("the frame: {}", compare(&case.after, &after)));
+        }
+        if changes != case.changes {
+            wrong.push(format!(
+                "counters: {changes:?} instead of {:?}",
+                case.changes
+            ));
+        }
+        anyhow::ensure!(
+            wrong.is_empty(),
+            "\n{}\nframe in and out: {}counters now:\n{state}flows now: {:#?}",
+            wrong.join("\n"),
+            compare(&case.frame, &after),
+            self.flows()
+        );
+        Ok(())
+    }
+}
+
+fn position(names: &[String], name: &str) -> Result<u32> {
+    let found = names.iter().position(|known| known == name);
+    Ok(found.with_context(|| format!("nothing is called {name}"))? as u32)
+}

@@ -1,0 +1,100 @@
+//! What a rig is made of.
+
+use std::net::SocketAddr;
+
+use lvs_common::{
+    Protocol, Scheduler,
+    map::{MAX_TAGS, NextHop},
+};
+
+use super::INGRESS;
+
+/// Where the frames to a backend go, in a test's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// Index of the interface they leave by.
+    pub interface: u32,
+    /// Largest IP packet in bytes.
+    pub mtu: u32,
+    /// Destination MAC address.
+    pub to: [u8; 6],
+    /// Source MAC address.
+    pub from: [u8; 6],
+    /// VLAN ids of the network, outermost first, 0 where there is no tag.
+    pub tags: [u16; MAX_TAGS],
+}
+
+impl Hop {
+    /// The untagged neighbour number `n` on the interface that frames come by.
+    pub const fn neighbour(n: u8) -> Self {
+        Self {
+            interface: INGRESS,
+            mtu: 1500,
+            to: [0x02, 0xbe, 0, 0, 0, n],
+            from: [0x02, 0xba, 0, 0, 0, n],
+            tags: [0; MAX_TAGS],
+        }
+    }
+
+    /// As it stands in the map.
+    pub(super) const fn entry(self) -> NextHop {
+        let entry = NextHop::new(self.interface, self.mtu, self.to, self.from);
+        NextHop {
+            tags: self.tags,
+            ..entry
+        }
+    }
+}
+
+/// A backend of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct BackendSpec {
+    /// Its weight.
+    pub weight: u16,
+    /// Where its frames go; `None`: its MAC address is not known.
+    pub hop: Option<Hop>,
+}
+
+impl BackendSpec {
+    /// A backend of weight 1 behind this hop.
+    pub const fn behind(hop: Hop) -> Self {
+        Self {
+            weight: 1,
+            hop: Some(hop),
+        }
+    }
+}
+
+/// A service; its backends are called "NAME-1", "NAME-2" and so on, in the order in which they were
+/// added.
+#[derive(Clone, Debug)]
+pub struct ServiceSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its address and port.
+    pub address: SocketAddr,
+    /// Its scheduler.
+    pub scheduler: Scheduler,
+    /// Its backends.
+    pub backends: Vec<BackendSpec>,
+}
+
+impl ServiceSpec {
+    /// A service that shares its flows out by wrr.
+    pub fn new(
+        name: &'static str,
+        protocol: Protocol,
+        address: SocketAddr,
+        backends: impl IntoIterator<Item = BackendSpec>,
+    ) -> Self {
+        Self {
+            name,
+            protocol,
+            address,
+            scheduler: Scheduler::Wrr,
+            backends: backends.into_iter().collect(),
+        }
+    }
+}
