@@ -185,7 +185,8 @@ impl Table {
     }
 }
 
-/// The kernel's `tcp_states`, part INPUT-ONLY: only the client's segments are seen.
+/// The kernel's `tcp_states`, part INPUT-ONLY: a client's segment where only those are seen (direct
+/// routing, tunnels).
 pub static INPUT_ONLY: Table = {
     use State::{
         Close as CL, CloseWait as CW, Established as ES, FinWait as FW, LastAck as LA,
@@ -200,26 +201,48 @@ pub static INPUT_ONLY: Table = {
     )
 };
 
+/// Part INPUT: a client's segment where both directions are seen (NAT, FULLNAT).
+pub static INPUT: Table = {
+    use State::{
+        Close as CL, CloseWait as CW, Established as ES, FinWait as FW, LastAck as LA,
+        Listen as LI, SynRecv as SR, SynSent as SS, TimeWait as TW,
+    };
+    //   from:  NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA
+    Table::new(
+        /*syn*/ [SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR],
+        /*fin*/ [CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, TW],
+        /*ack*/ [ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES],
+        /*rst*/ [CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, SR],
+    )
+};
+
+/// Part OUTPUT: a backend's segment.
+pub static OUTPUT: Table = {
+    use State::{
+        Close as CL, CloseWait as CW, Established as ES, FinWait as FW, LastAck as LA,
+        Listen as LI, SynRecv as SR, SynSent as SS, TimeWait as TW,
+    };
+    //   from:  NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA
+    Table::new(
+        /*syn*/ [SS, ES, SS, SR, SS, SS, SS, SS, SS, LI, SR],
+        /*fin*/ [TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW],
+        /*ack*/ [ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES],
+        /*rst*/ [CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL],
+    )
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The table as the kernel's source prints it, against the packed form.
-    #[test]
-    fn input_only_is_the_kernels_table() {
-        let rows = [
-            (SYN, "SR ES ES SR SR SR SR SR SR SR SR"),
-            (FIN, "CL FW SS TW FW TW CL CW LA LI TW"),
-            (ACK, "ES ES SS ES FW TW CL CW CL LI ES"),
-            (RST, "CL CL CL SR CL CL CL CL LA LI CL"),
-            (0, "CL CL CL CL CL CL CL CL CL CL CL"),
-        ];
+    fn check(table: &Table, rows: [(u8, &str); 5]) {
         let short = [
             "NO", "ES", "SS", "SR", "FW", "TW", "CL", "CW", "LA", "LI", "SA",
         ];
         for (flags, row) in rows {
+            assert_eq!(row.split(' ').count(), State::COUNT);
             for (state, expected) in row.split(' ').enumerate() {
-                let next = Table::next(INPUT_ONLY.rows()[state], Event::number(flags));
+                let next = Table::next(table.rows()[state], Event::number(flags));
                 assert_eq!(
                     short[next as usize], expected,
                     "{flags:#x} from {}",
@@ -227,6 +250,44 @@ mod tests {
                 );
             }
         }
+    }
+
+    const NOTHING: &str = "CL CL CL CL CL CL CL CL CL CL CL";
+
+    #[test]
+    fn input_only_is_the_kernels_table() {
+        let rows = [
+            (SYN, "SR ES ES SR SR SR SR SR SR SR SR"),
+            (FIN, "CL FW SS TW FW TW CL CW LA LI TW"),
+            (ACK, "ES ES SS ES FW TW CL CW CL LI ES"),
+            (RST, "CL CL CL SR CL CL CL CL LA LI CL"),
+            (0, NOTHING),
+        ];
+        check(&INPUT_ONLY, rows);
+    }
+
+    #[test]
+    fn input_is_the_kernels_table() {
+        let rows = [
+            (SYN, "SR ES ES SR SR SR SR SR SR SR SR"),
+            (FIN, "CL CW SS TW TW TW CL CW LA LI TW"),
+            (ACK, "ES ES SS ES FW TW CL CW CL LI ES"),
+            (RST, "CL CL CL SR CL CL CL CL LA LI SR"),
+            (0, NOTHING),
+        ];
+        check(&INPUT, rows);
+    }
+
+    #[test]
+    fn output_is_the_kernels_table() {
+        let rows = [
+            (SYN, "SS ES SS SR SS SS SS SS SS LI SR"),
+            (FIN, "TW FW SS TW FW TW CL TW LA LI TW"),
+            (ACK, "ES ES SS ES FW TW CL CW LA ES ES"),
+            (RST, "CL CL SS CL CL TW CL CL CL CL CL"),
+            (0, NOTHING),
+        ];
+        check(&OUTPUT, rows);
     }
 
     #[test]

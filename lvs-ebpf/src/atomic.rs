@@ -77,7 +77,7 @@ mod imp {
         let mut value = value;
         // SAFETY: an arithmetic shift of a register.
         unsafe { asm!("{0} s>>= 63", inout(reg) value) };
-        value as u64
+        value.cast_unsigned()
     }
 
     #[inline(always)]
@@ -148,7 +148,7 @@ mod imp {
     }
 
     pub(super) fn sign(value: i64) -> u64 {
-        (value >> 63) as u64
+        (value >> 63).cast_unsigned()
     }
 
     pub(super) fn bounded<const MASK: u64>(value: u64) -> u64 {
@@ -223,7 +223,7 @@ pub fn sign(value: i64) -> u64 {
 /// All ones if the value is 0, else 0, in the same way.
 #[inline(always)]
 pub fn is_zero(value: u64) -> u64 {
-    sign(!(value | value.wrapping_neg()) as i64)
+    sign((!(value | value.wrapping_neg())).cast_signed())
 }
 
 /// `value & MASK`, in a way that the verifier sees: it must know the bounds of an index.

@@ -5,7 +5,7 @@
     reason = "everything here fails when the lab does, and the error says how"
 )]
 
-pub mod fuzz;
 pub mod bench;
+pub mod fuzz;
 pub mod lab;
 pub mod packet;

@@ -187,3 +187,14 @@ fn a_killed_lab_takes_its_director_along() {
     director.wait().expect("ends by itself");
     assert_nothing_left(&segment, director.pin_dir());
 }
+
+#[test]
+fn tracing_logs_every_packet_with_its_reason() {
+    let segment = Segment::builder().build().expect("a segment");
+    let mut director =
+        Director::start_tracing(&segment.balancer.namespace, &web(&segment)).expect("a director");
+    ping::ping(&segment.client.namespace, segment.balancer.ipv4.into(), 56).expect("a ping");
+    director
+        .wait_for("other-protocol", Duration::from_secs(10))
+        .expect("the ping in the log");
+}

@@ -80,8 +80,8 @@ fn settled<T: Tuple, Half: AsRef<[u64]>>(
     let mut words = || -> Option<(Word, Option<T>)> {
         let half = copy()?;
         let entry = &half.as_ref()[way * T::ENTRY_WORDS..][..T::ENTRY_WORDS];
-        // The tuple is between the word and the link.
-        let tuple = T::from_words(&entry[1..T::ENTRY_WORDS - 1]);
+        // A tuple is nothing but its words; the link follows them.
+        let tuple = T::from_words(&entry[1..][..size_of::<T>() / size_of::<u64>()]);
         Some((Word(entry[0]), tuple))
     };
     let (before, _) = words()?;
@@ -112,15 +112,15 @@ mod tests {
     }
 
     /// The flow that is read in the second entry while it changes from copy to copy.
-    fn read(copies: [Half4; 3]) -> Option<Flow> {
-        let mut copies = copies.into_iter();
+    fn read(copies: &[Half4; 3]) -> Option<Flow> {
+        let mut copies = copies.iter().copied();
         settled::<Tuple4, _>(1, || copies.next())
     }
 
     #[test]
     fn what_a_flow_says() {
         let word = Word::open(7, Word::UDP, 3);
-        let flow = read([half(word, TUPLE); 3]).unwrap();
+        let flow = read(&[half(word, TUPLE); 3]).unwrap();
         assert_eq!(flow.word, word);
         assert_eq!(flow.source, "10.0.0.100:50000".parse().unwrap());
         assert_eq!(flow.destination, "10.0.0.29:80".parse().unwrap());
@@ -128,9 +128,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_flow_of_ipv6_says() {
+        let word = Word::open(7, Word::UDP, 3);
+        let mut half: Half6 = [0; 32];
+        let address = u64::from_le_bytes([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0]);
+        let tuple = [address, 0x6400 << 48, address, 0x2900 << 48, TUPLE[1]];
+        half[24] = word.0;
+        half[25..30].copy_from_slice(&tuple);
+        let flow = settled::<Tuple6, _>(3, || Some(half)).unwrap();
+        assert_eq!(flow.source, "[2001:db8::64]:50000".parse().unwrap());
+        assert_eq!(flow.destination, "[2001:db8::29]:80".parse().unwrap());
+    }
+
+    #[test]
     fn a_flow_that_was_only_seen_again_is_itself() {
         let (old, new) = (Word::open(7, Word::UDP, 3), Word::open(7, Word::UDP, 4));
-        let flow = read([half(old, TUPLE), half(old, TUPLE), half(new, TUPLE)]);
+        let flow = read(&[half(old, TUPLE), half(old, TUPLE), half(new, TUPLE)]);
         assert_eq!(flow.unwrap().word, new);
     }
 
@@ -153,7 +166,7 @@ mod tests {
             ],
             [half(Word::FREE, TUPLE); 3],
         ] {
-            assert_eq!(read(copies), None);
+            assert_eq!(read(&copies), None);
         }
     }
 }

@@ -4,8 +4,6 @@
 
 /// MAC address of the interface that frames seem to come by.
 pub(crate) const OURS: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
-/// MAC address that they seem to come from.
-pub(crate) const CLIENT: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];
 
 /// Address of the IPv4 service: 198.18.0.1 (RFC 2544).
 pub(crate) const VIP4: [u8; 4] = [198, 18, 0, 1];

@@ -46,9 +46,10 @@ fn mac(memory: &Memory, index: u32) -> Option<[u8; 6]> {
         .interfaces
         .iter()
         .find(|entry| entry.index == index)?;
-    let [a, b, c, d] = entry.mac_head.to_le_bytes();
-    let [e, f] = entry.mac_tail.to_le_bytes();
-    Some([a, b, c, d, e, f])
+    let mut mac = [0; 6];
+    mac[..4].copy_from_slice(&entry.mac_head.to_le_bytes());
+    mac[4..].copy_from_slice(&entry.mac_tail.to_le_bytes());
+    Some(mac)
 }
 
 fn service_key(tuple: &AnyTuple) -> ServiceKey {

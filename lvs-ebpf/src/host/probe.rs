@@ -57,7 +57,7 @@ impl Probe {
         self
     }
 
-    /// With one more VLAN tag within those it has: EtherType and tag control information.
+    /// With one more VLAN tag within those it has: its `EtherType` and tag control information.
     #[must_use]
     pub fn tag(mut self, ether_type: u16, control: u16) -> Self {
         self.tags.push([ether_type, control]);

@@ -11,6 +11,8 @@ use super::flows::AnyTuple;
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const TAGS: [u16; 2] = [0x8100, 0x88a8];
+/// Bytes of an Ethernet header with two tags: no IP packet fits into a frame that is shorter.
+const SHORTEST: usize = 22;
 /// Next header of a fragment of IPv6.
 const FRAGMENT6: u8 = 44;
 
@@ -60,6 +62,9 @@ fn word(frame: &[u8], at: usize) -> Result<u32, Reason> {
 /// # Errors
 /// The reason that the walk must have.
 pub fn read(frame: &[u8], mac: Option<[u8; 6]>) -> Result<Reading, Reason> {
+    if frame.len() < SHORTEST {
+        return Err(Reason::Truncated);
+    }
     let destination: [u8; 6] = bytes(frame, 0)?;
     let mut tags = [0; MAX_TAGS];
     let mut at = 12;

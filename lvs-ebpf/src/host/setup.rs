@@ -43,7 +43,7 @@ struct Planned {
     scheduler: Scheduler,
 }
 
-/// The next of a sequence of well mixed numbers (SplitMix64: Steele, Lea and Flood, 2014).
+/// The next of a sequence of well mixed numbers (`SplitMix64`: Steele, Lea and Flood, 2014).
 fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;

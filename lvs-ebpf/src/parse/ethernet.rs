@@ -9,36 +9,51 @@ use network_types::{
 };
 
 use super::{Cursor, read};
-use crate::packet::Link;
+use crate::{atomic::is_zero, packet::Link};
 
 const VLAN_ID: u16 = 0x0fff;
 const CUSTOMER_TAG: u16 = EtherType::Ieee8021q as u16;
 const SERVICE_TAG: u16 = EtherType::Ieee8021ad as u16;
 
+/// Header and as many tags as there may be. Shorter frames cannot hold an IP packet.
+const LONGEST: usize = EthHdr::LEN + MAX_TAGS * VlanHdr::LEN;
+
 /// Reads the Ethernet header and the tags behind it.
+///
+/// Without branches: the verifier would follow all that comes after once for each number of tags.
 ///
 /// # Errors
 /// [`Reason::Truncated`]. A third tag is left as the EtherType that it is.
 #[inline(always)]
 pub fn ethernet(cursor: &mut Cursor) -> Result<Link, Reason> {
-    let header = cursor.take::<{ EthHdr::LEN }>()?;
-    // SAFETY: the header was checked just above.
-    let mut ether_type: u16 = unsafe { read(header, offset_of!(EthHdr, ether_type)) };
-    let mut tags = [0; MAX_TAGS];
-    for id in &mut tags {
-        if ether_type != CUSTOMER_TAG && ether_type != SERVICE_TAG {
-            break;
-        }
-        let tag = cursor.take::<{ VlanHdr::LEN }>()?;
-        // SAFETY: the tag was checked just above.
-        let control: u16 = unsafe { read(tag, offset_of!(VlanHdr, tci)) };
-        *id = u16::from_be(control) & VLAN_ID;
-        // SAFETY: the tag was checked just above.
-        ether_type = unsafe { read(tag, offset_of!(VlanHdr, ether_type)) };
-    }
+    let header = cursor.peek::<LONGEST>()?;
+    // A tag's EtherType stands where that of a frame with one tag less stands, four bytes on.
+    let ether_type = |tags: usize| -> u16 {
+        let offset = offset_of!(EthHdr, ether_type) + tags * VlanHdr::LEN;
+        // SAFETY: header and tags were checked just above.
+        unsafe { read(header, offset) }
+    };
+    let id = |tag: usize| -> u16 {
+        let offset = EthHdr::LEN + tag * VlanHdr::LEN + offset_of!(VlanHdr, tci);
+        // SAFETY: as above.
+        u16::from_be(unsafe { read(header, offset) }) & VLAN_ID
+    };
+    let first = is_tag(ether_type(0));
+    let second = first & is_tag(ether_type(1));
+    let inner = u64::from(ether_type(0)) & !first
+        | u64::from(ether_type(1)) & first & !second
+        | u64::from(ether_type(2)) & second;
+    let tag_bytes = (first & VlanHdr::LEN as u64) + (second & VlanHdr::LEN as u64);
+    cursor.skip(EthHdr::LEN + tag_bytes as usize);
     Ok(Link {
         header,
-        ether_type,
-        tags,
+        ether_type: inner as u16,
+        tags: [id(0) & first as u16, id(1) & second as u16],
     })
+}
+
+/// All ones if this EtherType is a tag's, else 0.
+#[inline(always)]
+fn is_tag(ether_type: u16) -> u64 {
+    is_zero(u64::from(ether_type ^ CUSTOMER_TAG)) | is_zero(u64::from(ether_type ^ SERVICE_TAG))
 }

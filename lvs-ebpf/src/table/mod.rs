@@ -57,7 +57,7 @@ fn timeout(settings: &Settings, word: Word) -> u32 {
 #[inline(always)]
 fn age(word: Word, now: u32) -> u32 {
     let age = u64::from(word.age(now));
-    (age & !sign((age << 32) as i64)) as u32
+    (age & !sign((age << 32).cast_signed())) as u32
 }
 
 /// Which bits of the tuple in the entry differ from `tuple`; 0: none.

@@ -49,11 +49,10 @@ pub fn sweep_half<F: Family, K: Tables>(
         if !word.is_live() {
             continue;
         }
-        // One try: whatever changed the word meanwhile has seen the flow alive.
+        let has_expired = age(word, tables.now()) > timeout(settings, word);
+        // One try: whoever changed the word meanwhile has seen the flow alive.
         // SAFETY: as above.
-        if age(word, tables.now()) > timeout(settings, word)
-            && unsafe { release(tables, entry, word) }
-        {
+        if has_expired && unsafe { release(tables, entry, word) } {
             tables.count_event(FlowEvent::Expired);
             sweep.retired += 1;
         } else {

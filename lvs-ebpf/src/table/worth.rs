@@ -7,7 +7,7 @@ use lvs_common::{
 };
 
 use super::{age, timeout};
-use crate::atomic::sign;
+use crate::atomic::{is_zero, sign};
 
 /// Class of every state number, four bits each; that of an established flow or one of UDP is the
 /// one of a proven flow, and [`Score::of`] takes off for what is missing. A busy entry has none.
@@ -57,7 +57,7 @@ impl Score {
         let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
         let expired = live & sign(i64::from(timeout(settings, word)) - i64::from(age));
         // Proven needs several packets: with two it is young, and with one no more than half-open.
-        let proven = sign((class ^ Class::Proven as u64) as i64 - 1);
+        let proven = is_zero(class ^ Class::Proven as u64);
         let few = sign(i64::from(word.packets()) - i64::from(Word::MANY));
         let single = sign(i64::from(word.packets()) - 2);
         let unproven = proven & few & !sign(-i64::from(word.reply_seen()));
@@ -69,7 +69,7 @@ impl Score {
     /// The greater of both, without a branch.
     #[inline(always)]
     pub(super) fn max(self, other: Self) -> Self {
-        let less = sign(self.0 as i64 - other.0 as i64);
+        let less = sign(self.0.cast_signed() - other.0.cast_signed());
         Self(self.0 ^ (self.0 ^ other.0) & less)
     }
 

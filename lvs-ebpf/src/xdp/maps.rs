@@ -103,12 +103,12 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn half4(&self, half: u32) -> Option<*mut u64> {
-        FLOWS4.get_ptr_mut(half).map(|half| half.cast())
+        FLOWS4.get_ptr_mut(half).map(<*mut _>::cast)
     }
 
     #[inline(always)]
     fn half6(&self, half: u32) -> Option<*mut u64> {
-        FLOWS6.get_ptr_mut(half).map(|half| half.cast())
+        FLOWS6.get_ptr_mut(half).map(<*mut _>::cast)
     }
 
     #[inline(always)]
@@ -129,7 +129,7 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn cursor(&self, service: u32) -> Option<*mut u64> {
-        CURSORS.get_ptr_mut(service).map(|line| line.cast())
+        CURSORS.get_ptr_mut(service).map(<*mut _>::cast)
     }
 
     #[inline(always)]
@@ -139,7 +139,7 @@ impl Tables for Maps {
 
     #[inline(always)]
     fn load(&self, backend: u32) -> Option<*mut u64> {
-        LOAD.get_ptr_mut(backend).map(|line| line.cast())
+        LOAD.get_ptr_mut(backend).map(<*mut _>::cast)
     }
 
     #[inline(always)]

@@ -18,6 +18,10 @@ pub(crate) fn lvs(ctx: XdpContext) -> u32 {
 
 /// A pass over part of the flow table; its "packet" is a [`Sweep`](lvs_common::map::Sweep).
 #[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
 pub(crate) fn sweep(ctx: XdpContext) -> u32 {
     program::sweep(&ctx)
 }

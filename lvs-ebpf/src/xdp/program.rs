@@ -47,18 +47,18 @@ pub(crate) fn run(ctx: XdpContext) -> u32 {
         Ok(Action::Send) => (Reason::Sent, XDP_TX),
         Ok(Action::Redirect(interface)) => {
             // SAFETY: the helper has no conditions.
-            (Reason::Redirected, unsafe { bpf_redirect(interface, 0) }
-                as u32)
+            let verdict = unsafe { bpf_redirect(interface, 0) };
+            (Reason::Redirected, verdict.cast_unsigned() as u32)
         }
         Err(reason) => (reason, verdict_of(reason)),
     };
     count_reason(reason, frame_len);
     debug!(
         &frame.ctx,
-        "interface {} bytes {} reason {}",
+        "interface {}: {} bytes, {}",
         frame.ingress(),
         frame_len,
-        reason as u32
+        reason.as_str()
     );
     verdict
 }

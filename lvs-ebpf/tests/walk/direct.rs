@@ -166,8 +166,8 @@ fn behind(hop: NextHop) -> lvs_ebpf::host::Memory {
 #[test]
 fn tags_of_the_network_are_kept_with_their_priority() {
     let mac = backend_mac(77);
-    let customer = [(0x8100, 0x6000 | 100)];
-    let double = [(0x88a8, 0x1000 | 200), (0x8100, 7)];
+    let customer = [(0x8100, 0x6000 | 0x0064)];
+    let double = [(0x88a8, 0x1000 | 0x00c8), (0x8100, 7)];
     let both_customer = [(0x8100, 4094), (0x8100, 1)];
     for tags in [&customer[..], &double, &both_customer] {
         let mut hop = NextHop::new(crate::farm::LAN, MTU, mac, LAN_MAC);

@@ -43,7 +43,8 @@ fn cut_off_for_somebody_else() {
     let mut frame = Site::Web.packet(1, SYN).frame();
     frame[0] = 0xff;
     for len in 0..frame.len() {
-        let expected = if len < 14 {
+        // An Ethernet header with two tags has 22 bytes.
+        let expected = if len < 22 {
             Reason::Truncated
         } else {
             Reason::NotOurFrame

@@ -69,7 +69,7 @@ struct Known {
 }
 
 impl Known {
-    fn timeout(&self) -> u32 {
+    fn timeout(self) -> u32 {
         let seconds = match self.state {
             None => 300,
             Some(state) => TIMEOUTS.iter().find(|(each, _)| *each == state).unwrap().1,
@@ -77,7 +77,7 @@ impl Known {
         seconds * TICKS_PER_SECOND
     }
 
-    fn class(&self) -> Class {
+    fn class(self) -> Class {
         use State::{Close, CloseWait, Established, FinWait, LastAck, TimeWait};
         match (self.state, self.packets) {
             (Some(FinWait | TimeWait | Close | CloseWait | LastAck), _) => Class::Closing,

@@ -16,8 +16,8 @@ use crate::farm::{Site, assert_sound, only, with_sites};
 
 const FLOWS: u32 = 1 << 16;
 const SEEDS: u64 = 20;
-/// How often a new flow evicts a live one at this load, as measured over many millions.
-const EVICTIONS_PER_OPEN: f64 = 7.2e-7;
+/// How many of a hundred million new flows evict a live one at this load, as measured.
+const EVICTIONS: u64 = 72;
 
 fn evictions(memory: &Memory) -> u64 {
     [
@@ -52,11 +52,9 @@ fn fill<F: Family>(site: Site, tuple: fn(u32) -> F::Tuple) {
             assert_sound(&memory);
         }
     }
-    let opened = SEEDS as f64 * f64::from(FLOWS);
-    assert!(
-        lost as f64 <= (EVICTIONS_PER_OPEN * opened).ceil(),
-        "{lost} of {opened}"
-    );
+    let opened = SEEDS * u64::from(FLOWS);
+    let allowed = (EVICTIONS * opened).div_ceil(100_000_000);
+    assert!(lost <= allowed, "{lost} of {opened}");
 }
 
 /// Sixteen ports of each of many consecutive addresses.

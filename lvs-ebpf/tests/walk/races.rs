@@ -1,7 +1,11 @@
 //! What two CPUs do to each other, step by step: a second packet is walked in the middle of the
 //! first, where the first asks for a map or the clock.
 
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    sync::Barrier,
+    thread,
+};
 
 use lvs_common::{
     Family,
@@ -31,6 +35,8 @@ enum Point {
     Clock,
     /// Where a load is changed: of a new flow, after its entry was claimed and before it is there.
     Booking,
+    /// After a new flow was published, before its twin is looked for.
+    Published,
     /// Where a reused or evicted flow is counted.
     Event,
 }
@@ -39,6 +45,7 @@ enum Point {
 struct Raced<'a> {
     memory: &'a Memory,
     point: Point,
+    has_booked: Cell<bool>,
     other: RefCell<Option<Other<'a>>>,
 }
 
@@ -47,6 +54,7 @@ impl<'a> Raced<'a> {
         Self {
             memory,
             point,
+            has_booked: Cell::new(false),
             other: RefCell::new(Some(Box::new(other))),
         }
     }
@@ -71,6 +79,9 @@ impl<'a> Raced<'a> {
 
 impl Tables for Raced<'_> {
     fn settings(&self) -> Option<&Settings> {
+        if self.has_booked.get() {
+            self.reached(Point::Published);
+        }
         self.memory.settings()
     }
     fn now(&self) -> u32 {
@@ -103,6 +114,7 @@ impl Tables for Raced<'_> {
     }
     fn load(&self, backend: u32) -> Option<*mut u64> {
         self.reached(Point::Booking);
+        self.has_booked.set(true);
         self.memory.load(backend)
     }
     fn next_hop(&self, id: u32) -> Option<&NextHop> {
@@ -135,6 +147,34 @@ fn a_flow_opened_on_two_cpus_is_one() {
             assert_eq!(memory.event(FlowEvent::Twin), 1, "{site:?} {client}");
             let stays = send(&memory, &site.packet(client, ACK));
             assert_eq!(stays, flows[0].word.backend(), "{site:?} {client}");
+            assert_sound(&memory);
+        }
+    }
+}
+
+/// Both have published before either looks: each sees the other, and the same one gives way.
+#[test]
+fn two_cpus_that_see_each_other_agree_on_who_gives_way() {
+    for site in Site::ALL {
+        for client in 0..20 {
+            let memory = with_sites(interfaces().halves(4), 3).build();
+            let barrier = Barrier::new(2);
+            let open = || {
+                let meet = |_: &Memory| {
+                    barrier.wait();
+                };
+                Raced::new(&memory, Point::Published, meet).send(site, client, SYN)
+            };
+            let backends = thread::scope(|scope| {
+                let cpus = [scope.spawn(open), scope.spawn(open)];
+                cpus.map(|cpu| cpu.join().unwrap())
+            });
+            let what = format!("{site:?} {client}");
+            let stays = flow(&memory, site, client).word.backend();
+            assert_eq!(backends, [stays; 2], "{what}");
+            assert_eq!(memory.flows().len(), 1, "{what}");
+            let connections = memory.service_counters(site.id()).connections;
+            assert_eq!(connections, 1, "{what}");
             assert_sound(&memory);
         }
     }

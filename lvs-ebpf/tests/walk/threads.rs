@@ -63,30 +63,20 @@ fn churn<F: Patterned>(memory: &Memory, seed: u64) {
         let now = memory.now();
         let flags = [SYN, ACK, FIN | ACK, RST, SYN | ACK][random.random_range(0..5)];
         let segment = Segment::new(6, flags);
-        match find::<F, _>(memory, settings, &tuple, now) {
-            Some(hit) => {
-                assert_eq!(
-                    hit.word.backend(),
-                    backend_of(number),
-                    "half of another entry"
-                );
-                if random.random_ratio(1, 8) {
-                    // SAFETY: a hit is an entry of the table with a live word.
-                    unsafe { retire(memory, hit.entry, hit.word) };
-                } else {
-                    advance(memory, &hit, segment, now);
-                }
+        let whose = backend_of(number);
+        if let Some(hit) = find::<F, _>(memory, settings, &tuple, now) {
+            assert_eq!(hit.word.backend(), whose, "half of another entry");
+            if random.random_ratio(1, 8) {
+                // SAFETY: a hit is an entry of the table with a live word.
+                unsafe { retire(memory, hit.entry, hit.word) };
+            } else {
+                advance(memory, &hit, segment, now);
             }
-            None => {
-                let state = Word::of_tcp(State::SynRecv as u8);
-                let word = Word::open(backend_of(number), state, now);
-                let opened = open::<F, _>(memory, &tuple, word);
-                assert_eq!(
-                    opened.backend(),
-                    backend_of(number),
-                    "half of another entry"
-                );
-            }
+        } else {
+            let state = Word::of_tcp(State::SynRecv as u8);
+            let word = Word::open(whose, state, now);
+            let opened = open::<F, _>(memory, &tuple, word);
+            assert_eq!(opened.backend(), whose, "half of another entry");
         }
         if random.random_ratio(1, 64) {
             memory.pass(random.random_range(0..40));

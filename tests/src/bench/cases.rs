@@ -4,17 +4,14 @@ use lvs_common::tcp;
 use serde::Serialize;
 
 use super::{
-    rig::{Batch, Outcome},
+    measure::RARELY,
+    rig::{Batch, Counts, Outcome},
     setup::PORT,
     traffic::Traffic,
 };
 
 const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
-
-/// Of so many packets one may come off badly in the data plane's flow table, whose places a new
-/// flow may find taken: at a quarter of its slots less than one in a million does.
-const RARELY: u64 = 10_000;
 
 /// A program under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -114,7 +111,7 @@ impl Case {
             _ => XDP_TX,
         };
         let as_meant = match (program, self) {
-            (Program::NullTx, _) => *counts == super::rig::Counts::default(),
+            (Program::NullTx, _) => *counts == Counts::default(),
             (_, Self::NoService) => counts.no_service == packets && counts.connections == 0,
             (_, Self::Established | Self::SynAgain) => {
                 counts.sent >= packets - packets / RARELY && counts.connections <= packets / RARELY
@@ -167,7 +164,6 @@ pub(super) fn one_ack_each(flows: u32) -> Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::rig::Counts;
 
     fn outcome(verdict: u32, counts: Counts) -> Outcome {
         Outcome {
@@ -206,8 +202,7 @@ mod tests {
             connections: 30,
             ..Counts::default()
         };
-        let complaint =
-            Case::SynAgain.complaint(Program::Lru, 1000, &outcome(XDP_TX, counts));
+        let complaint = Case::SynAgain.complaint(Program::Lru, 1000, &outcome(XDP_TX, counts));
         assert!(complaint.is_some());
     }
 

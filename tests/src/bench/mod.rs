@@ -10,6 +10,7 @@ mod machine;
 mod measure;
 mod report;
 mod rig;
+mod rounds;
 mod samples;
 mod setup;
 #[path = "../../../lvs-ebpf/src/bench/traffic.rs"]

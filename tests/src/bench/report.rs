@@ -175,7 +175,15 @@ impl Report {
 /// The rows in columns.
 fn table(rows: &[Row]) -> String {
     let head = [
-        "FAMILY", "CASE", "FLOWS", "PROGRAM", "NS/PACKET", "MIN-MAX", "OWN COST", "TO LRU", "",
+        "FAMILY",
+        "CASE",
+        "FLOWS",
+        "PROGRAM",
+        "NS/PACKET",
+        "MIN-MAX",
+        "OWN COST",
+        "TO LRU",
+        "",
     ];
     let mut lines = vec![head.map(str::to_string)];
     lines.extend(rows.iter().map(cells));

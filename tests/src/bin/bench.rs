@@ -118,7 +118,10 @@ mod tests {
 
     #[test]
     fn arguments() {
-        for words in [&["lvs-bench", "--quick"][..], &["lvs-bench", "micro", "--quick"]] {
+        for words in [
+            &["lvs-bench", "--quick"][..],
+            &["lvs-bench", "micro", "--quick"],
+        ] {
             let cli = Cli::try_parse_from(words).unwrap();
             let micro = cli.kind.map_or(cli.micro, |Kind::Micro(micro)| micro);
             assert!(micro.quick);

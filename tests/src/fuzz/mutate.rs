@@ -2,7 +2,7 @@
 
 use rand::{Rng as _, RngCore as _, rngs::SmallRng};
 
-/// Bytes before the EtherType.
+/// Bytes before the `EtherType`.
 const MACS: usize = 12;
 /// Bytes of a VLAN tag.
 const TAG: usize = 4;

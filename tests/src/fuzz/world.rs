@@ -105,7 +105,13 @@ pub(super) fn packet(random: &mut SmallRng) -> Vec<u8> {
     } else {
         address("[2001:db8::64]:50000")
     };
-    let port = client.port() + random.random_range(0..CLIENTS);
+    // Half of the packets are of a few clients, so that some connections get far.
+    let clients = if random.random() {
+        CLIENTS / 100
+    } else {
+        CLIENTS
+    };
+    let port = client.port() + random.random_range(0..clients);
     let client = SocketAddr::new(client.ip(), port);
     let mut probe = match protocol {
         // SYN, ACK and FIN in a life's proportion, and now and then any of them.

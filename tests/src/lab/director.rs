@@ -47,8 +47,19 @@ impl Director {
         Ok(director)
     }
 
+    /// The same, with the data plane logging every packet.
+    pub fn start_tracing(namespace: &Namespace, yaml: &str) -> Result<Self> {
+        let mut director = Self::launch_with(namespace, yaml, &["--trace"])?;
+        director.wait_until_forwarding(|| false)?;
+        Ok(director)
+    }
+
     /// Runs `lvs-ctl run` with this configuration and doesn't wait.
     pub fn launch(namespace: &Namespace, yaml: &str) -> Result<Self> {
+        Self::launch_with(namespace, yaml, &[])
+    }
+
+    fn launch_with(namespace: &Namespace, yaml: &str, options: &[&str]) -> Result<Self> {
         let program = lvs_ctl()?;
         let pins = PinDir::new()?;
         let (files, config) = config_file(yaml)?;
@@ -58,7 +69,8 @@ impl Director {
             .args(["run", "-c"])
             .arg(&config)
             .arg("--pin-dir")
-            .arg(pins.path());
+            .arg(pins.path())
+            .args(options);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

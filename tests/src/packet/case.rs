@@ -54,7 +54,7 @@ impl Case {
             changes: Changes::new(),
             reason,
         };
-        let bytes = case.frame.len() as i64;
+        let bytes = signed(case.frame.len());
         case.and(&format!("reason.{}.packets", reason.as_str()), 1)
             .and(&format!("reason.{}.bytes", reason.as_str()), bytes)
     }
@@ -95,7 +95,7 @@ impl Case {
     ) -> Self {
         let mut case = Self::new(description, frame.bytes(), verdict, reason);
         case.after = frame.clone().forwarded(hop).bytes();
-        let bytes = frame.ip_len() as i64;
+        let bytes = signed(frame.ip_len());
         for who in counters_of(backend) {
             case = case
                 .and(&format!("{who}.packets"), 1)
@@ -125,6 +125,16 @@ impl Case {
         self
     }
 
+    /// So many bytes follow the packet: they are carried along, and counted as part of the frame alone.
+    #[must_use]
+    pub fn padded(mut self, bytes: u8) -> Self {
+        for frame in [&mut self.frame, &mut self.after] {
+            frame.resize(frame.len() + usize::from(bytes), 0xee);
+        }
+        let counter = format!("reason.{}.bytes", self.reason.as_str());
+        self.and(&counter, bytes.into())
+    }
+
     /// The counter of this name changes by so much, too.
     #[must_use]
     pub fn and(mut self, counter: &str, change: i64) -> Self {
@@ -140,6 +150,10 @@ impl Case {
     pub const fn reason(&self) -> Reason {
         self.reason
     }
+}
+
+const fn signed(len: usize) -> i64 {
+    (len as u64).cast_signed()
 }
 
 /// Names of the counters of a backend and of its service: that of "web-1" is "web".

@@ -6,8 +6,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{
-    IpFragOffset, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv4Options,
-    Ipv6Extensions, Ipv6Header, PacketBuilder, TcpHeader,
+    IpFragOffset, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv4Options, Ipv6Extensions,
+    Ipv6Header, PacketBuilder, TcpHeader,
 };
 use lvs_common::{Protocol, tcp};
 
@@ -58,7 +58,7 @@ impl Frame {
     }
 
     /// A UDP datagram of 32 bytes.
-    pub const fn udp(source: SocketAddr, destination: SocketAddr) -> Self {
+    pub fn udp(source: SocketAddr, destination: SocketAddr) -> Self {
         Self {
             protocol: Protocol::Udp,
             payload: 32,
@@ -109,7 +109,7 @@ impl Frame {
         self
     }
 
-    /// With VLAN tags of this EtherType and control information, outermost first.
+    /// With VLAN tags of this `EtherType` and control information, outermost first.
     #[must_use]
     pub fn tags(mut self, tags: &[(u16, u16)]) -> Self {
         self.tags = tags.to_vec();

@@ -11,9 +11,7 @@ use lvs_common::{
 };
 use lvs_ctl::datapath::{Datapath, Flow, FlowReader, Pins, Sizes, StatsReader};
 
-use super::{
-    Case, Hop, ServiceSpec, State, Xdp, compare, frame::BALANCER_MAC, require_root,
-};
+use super::{Case, Hop, ServiceSpec, State, Xdp, compare, frame::BALANCER_MAC, require_root};
 
 /// Index of the interface that test runs come by: the kernel says the loopback interface, always 1.
 pub const INGRESS: u32 = 1;
@@ -55,7 +53,11 @@ impl Rig {
     }
 
     fn load(services: &[ServiceSpec], halves: u32) -> Result<Self> {
-        let backends = services.iter().map(|s| s.backends.len() as u32).sum::<u32>() + 1;
+        let backends = services
+            .iter()
+            .map(|s| s.backends.len() as u32)
+            .sum::<u32>()
+            + 1;
         let weights = |spec: &ServiceSpec| -> Vec<u16> {
             spec.backends.iter().rev().map(|b| b.weight).collect()
         };
@@ -202,7 +204,10 @@ impl Rig {
             state.note(format!("{who}.connections"), counters.connections);
         };
         for reason in Reason::ALL {
-            counters(format!("reason.{}", reason.as_str()), self.stats.reason(*reason)?);
+            counters(
+                format!("reason.{}", reason.as_str()),
+                self.stats.reason(*reason)?,
+            );
         }
         for (id, name) in (0..).zip(&self.services) {
             counters(format!("service.{name}"), self.stats.service(id)?);
@@ -216,7 +221,10 @@ impl Rig {
             state.note(format!("load.{name}.inactive"), load.inactive.into());
         }
         for event in FlowEvent::ALL {
-            state.note(format!("event.{}", event.as_str()), self.stats.event(event)?);
+            state.note(
+                format!("event.{}", event.as_str()),
+                self.stats.event(event)?,
+            );
         }
         Ok(state)
     }

@@ -12,7 +12,7 @@ use lvs_ebpf::{
 };
 use network_types::{eth::EtherType, ip::IpProto};
 
-use crate::traffic::{CLIENT, FRAME4, FRAME6, IP4_LEN, OURS, TCP_LEN, Traffic, VIP4, VIP6};
+use crate::traffic::{FRAME4, FRAME6, IP4_LEN, OURS, TCP_LEN, Traffic, VIP4, VIP6};
 
 #[map]
 static TRAFFIC: Array<Traffic> = Array::with_max_entries(1, 0);
@@ -20,6 +20,8 @@ static TRAFFIC: Array<Traffic> = Array::with_max_entries(1, 0);
 #[map]
 static TARGET: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
+/// MAC address that frames seem to come from.
+const CLIENT: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];
 /// Ports of a client, as a power of two: flows are consecutive ports of consecutive addresses.
 const PORT_BITS: u32 = 4;
 const FIRST_PORT: u16 = 1024;

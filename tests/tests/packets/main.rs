@@ -1,0 +1,16 @@
+//! The loaded program, frame by frame, through `BPF_PROG_TEST_RUN`: packet tables, and what a table
+//! cannot say: turns, states, expiry, two CPUs at once, pins.
+
+mod addresses;
+mod direct;
+mod expiry;
+mod farm;
+mod next_hops;
+mod pins;
+mod program;
+mod reasons;
+mod states;
+mod truncated;
+mod turns;
+mod two_cpus;
+mod untouched;
