@@ -1,6 +1,7 @@
 //! How a director comes, lives and goes, and what it leaves: nothing.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -197,4 +198,34 @@ fn tracing_logs_every_packet_with_its_reason() {
     director
         .wait_for("other-protocol", Duration::from_secs(10))
         .expect("the ping in the log");
+}
+
+#[test]
+fn connections_are_listed_and_filtered() {
+    let segment = Segment::builder().build().expect("a segment");
+    let _farm = Farm::start(&segment).expect("servers");
+    let director =
+        Director::start(&segment.balancer.namespace, &web(&segment)).expect("a director");
+    let vip = SocketAddr::from((VIP4, 80));
+    http::load(&segment.client.namespace, vip, 6, |_| {
+        ControlFlow::Continue(())
+    })
+    .expect("requests");
+    let list = |arguments: &[&str]| {
+        let mut words = vec!["connections", "-o", "json"];
+        words.extend(arguments);
+        let output = command::output(&mut director.ctl(&words)).expect("connections");
+        let list: serde_json::Value = serde_json::from_str(&output).expect("json");
+        list["connections"].as_array().expect("a list").len()
+    };
+    assert_eq!(list(&[]), 6);
+    assert_eq!(list(&["--backend", "10.0.0.17"]), 3);
+    assert_eq!(list(&["--backend", "10.0.0.19:80"]), 1);
+    assert_eq!(list(&["--client", "10.0.0.100", "--service", "web"]), 6);
+    assert_eq!(list(&["--client", "10.0.0.101"]), 0);
+    assert_eq!(
+        list(&["--state", "time_wait"]) + list(&["--state", "fin_wait"]),
+        6
+    );
+    assert_eq!(list(&["--service", "other"]), 0);
 }

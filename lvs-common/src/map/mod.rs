@@ -58,7 +58,10 @@ pub mod name {
     /// [`FlowEvent`](super::FlowEvent) to a count, 64 bits, per CPU.
     pub const FLOW_EVENTS: &str = "FLOW_EVENTS";
 
-    /// All of them.
+    /// The program that frees expired flows, pinned beside the maps.
+    pub const SWEEP: &str = "sweep";
+
+    /// All maps.
     pub const ALL: [&str; 15] = [
         SETTINGS,
         INTERFACES,

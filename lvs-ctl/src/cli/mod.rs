@@ -1,6 +1,8 @@
 //! The command line.
 
 mod check;
+mod connections;
+mod names;
 mod run;
 mod stats;
 
@@ -34,6 +36,9 @@ enum Command {
     Run(run::Args),
     /// Show connections, packets and bytes of each service and backend
     Stats(stats::Args),
+    /// List connections: state, client, virtual address, backend
+    #[command(visible_alias = "conn")]
+    Connections(connections::Args),
     /// Check a configuration file; needs neither root nor a running director
     Check(check::Args),
 }
@@ -58,6 +63,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Run(args) => run::run(&args, &cli.pin_dir),
         Command::Stats(args) => stats::run(&args, &cli.pin_dir),
+        Command::Connections(args) => connections::run(&args, &cli.pin_dir),
         Command::Check(args) => check::run(&args),
     };
     match outcome {

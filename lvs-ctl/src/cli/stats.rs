@@ -10,7 +10,7 @@ use lvs_common::{
 };
 use serde::Serialize;
 
-use super::Output;
+use super::{Output, names};
 use crate::datapath::{FlowCounts, Pinned};
 
 #[derive(Debug, clap::Args)]
@@ -93,7 +93,9 @@ impl Counts {
 }
 
 pub(super) fn run(args: &Args, pin_dir: &Path) -> Result<ExitCode> {
-    let stats = read(&Pinned::open(pin_dir)?)?;
+    let pinned = Pinned::open(pin_dir)?;
+    pinned.sweep()?;
+    let stats = read(&pinned)?;
     let mut out = std::io::stdout().lock();
     match args.output {
         Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&stats)?)?,
@@ -129,13 +131,8 @@ fn read(pinned: &Pinned) -> Result<Stats> {
         let mut counts = Counts::new(pinned.stats.service(id)?, FlowCounts::default());
         counts.active = backends.iter().map(|backend| backend.counts.active).sum();
         counts.inactive = backends.iter().map(|backend| backend.counts.inactive).sum();
-        let name = service
-            .name
-            .split(|byte| *byte == 0)
-            .next()
-            .unwrap_or_default();
         services.push(ServiceStats {
-            name: String::from_utf8_lossy(name).into_owned(),
+            name: names::service(&service),
             protocol: protocol.as_str(),
             address: socket_address(service.key.address, service.key.family, service.key.port)?,
             scheduler: scheduler.as_str(),

@@ -43,6 +43,11 @@ impl FlowReader {
         })
     }
 
+    /// How many half buckets the tables of IPv4 and IPv6 have.
+    pub fn halves(&self) -> (u32, u32) {
+        (self.halves4.len() as u32, self.halves6.len() as u32)
+    }
+
     /// Every live flow, first those of IPv4. One that is opened or ended meanwhile may be missing.
     pub fn flows(&self) -> impl Iterator<Item = Flow> + '_ {
         of_family::<Tuple4, _>(&self.halves4).chain(of_family::<Tuple6, _>(&self.halves6))

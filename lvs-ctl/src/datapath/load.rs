@@ -59,8 +59,6 @@ pub struct Datapath {
 
 /// Name of the program that is attached.
 const PROGRAM: &str = "lvs";
-/// Name of the program that sweeps.
-const SWEEP: &str = "sweep";
 
 impl Datapath {
     /// Loads the object with maps of these sizes, and the verifier's blessing.
@@ -90,7 +88,7 @@ impl Datapath {
             loader.map_max_entries(map, entries);
         }
         let mut ebpf = loader.load(OBJECT).context("cannot load the eBPF object")?;
-        for program in [PROGRAM, SWEEP] {
+        for program in [PROGRAM, name::SWEEP] {
             xdp(&mut ebpf, program)?
                 .load()
                 .map_err(|error| refused(program, error))?;
@@ -115,6 +113,16 @@ impl Datapath {
     /// The sizes it was loaded with.
     pub fn sizes(&self) -> Sizes {
         self.sizes
+    }
+
+    /// Pins the program that sweeps, for other processes to sweep before they read.
+    ///
+    /// # Errors
+    /// If it cannot be pinned.
+    pub fn pin_programs(&mut self, pins: &Pins) -> Result<()> {
+        let path = pins.path(name::SWEEP);
+        let pinned = xdp(&mut self.ebpf, name::SWEEP)?.pin(&path);
+        pinned.with_context(|| format!("cannot pin the program {}", path.display()))
     }
 
     /// Pins every map, for other processes to read.
@@ -160,7 +168,7 @@ impl Datapath {
     /// # Errors
     /// If the kernel does not run the sweep program.
     pub fn calibrate(&self) -> Result<Clock> {
-        sweeper::calibrate(self.program(SWEEP)?)
+        sweeper::calibrate(self.program(name::SWEEP)?)
     }
 
     /// Frees the expired flows of the whole table, in steps that each hold up the network input of
@@ -169,7 +177,11 @@ impl Datapath {
     /// # Errors
     /// If the kernel does not run the sweep program.
     pub fn sweep(&self) -> Result<Swept> {
-        sweeper::sweep(self.program(SWEEP)?, self.sizes.halves4, self.sizes.halves6)
+        sweeper::sweep(
+            self.program(name::SWEEP)?,
+            self.sizes.halves4,
+            self.sizes.halves6,
+        )
     }
 
     /// Runs the program on a frame as if it came by the loopback interface; yields the XDP verdict

@@ -20,6 +20,6 @@ pub use counters::{FlowCounts, StatsReader};
 pub use flows::{Flow, FlowReader};
 pub use load::{Datapath, Sizes};
 pub use packet_log::PacketLog;
-pub use pinned::Pinned;
+pub use pinned::{Flows, Pinned};
 pub use pins::{DEFAULT_PIN_DIR, Pins};
 pub use sweeper::{Clock, Swept};

@@ -1,15 +1,33 @@
 //! The maps of a running director, for another process to read.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
-use aya::maps::{Map, MapData};
-use lvs_common::map::{Backend, Service, name};
+use aya::{
+    maps::{Array, Map, MapData},
+    programs::Xdp,
+};
+use aya_obj::programs::XdpAttachType;
+use lvs_common::{
+    flow::Word,
+    map::{Backend, Service, Settings, name},
+};
 
-use super::{counters::StatsReader, mapped::Mapped, pins};
+use super::{
+    counters::StatsReader,
+    entry::Entry,
+    flows::{Flow, FlowReader},
+    mapped::Mapped,
+    pins,
+    sweeper::{self, Clock, Swept},
+};
 
 /// The pinned maps, opened for reading.
 pub struct Pinned {
+    directory: PathBuf,
     services: Mapped<Service>,
     backends: Mapped<Backend>,
     /// What was counted.
@@ -22,17 +40,13 @@ impl Pinned {
     /// # Errors
     /// If there are none, or they cannot be read; the message says what to do.
     pub fn open(root: &Path) -> Result<Self> {
-        let maps = pins::find(root)?;
-        let take = |map: &str| -> Result<Map> {
-            let path = maps.join(map);
-            MapData::from_pin(&path)
-                .and_then(Map::from_map_data)
-                .with_context(|| format!("cannot open the pinned map {}", path.display()))
-        };
+        let directory = pins::find(root)?;
+        let take = |map: &str| open(&directory, map);
         Ok(Self {
             services: Mapped::new(&take(name::SERVICE)?, false).context(name::SERVICE)?,
             backends: Mapped::new(&take(name::BACKEND)?, false).context(name::BACKEND)?,
             stats: StatsReader::new(take)?,
+            directory,
         })
     }
 
@@ -48,5 +62,71 @@ impl Pinned {
         let all =
             (0..self.backends.len() as u32).filter_map(|id| Some((id, self.backends.get(id)?)));
         all.filter(|(_, backend)| backend.mode != 0)
+    }
+
+    /// Frees the expired flows, as the director does every second, so that what is read next is of
+    /// this moment.
+    ///
+    /// # Errors
+    /// If the kernel does not run the sweep program.
+    pub fn sweep(&self) -> Result<Swept> {
+        let (halves4, halves6) = self.flow_reader()?.halves();
+        sweeper::sweep(&self.sweep_program()?, halves4, halves6)
+    }
+
+    /// The flow table, and what tells how long its flows still have; takes a tenth of a second.
+    ///
+    /// # Errors
+    /// If a map cannot be opened, or the kernel's clock not be measured.
+    pub fn flows(&self) -> Result<Flows> {
+        let program = self.sweep_program()?;
+        let settings: Array<MapData, Entry<Settings>> =
+            open(&self.directory, name::SETTINGS)?.try_into()?;
+        Ok(Flows {
+            clock: sweeper::calibrate(&program)?,
+            now: sweeper::now(&program)?,
+            timeouts: settings.get(&0, 0).context(name::SETTINGS)?.0.timeouts,
+            reader: self.flow_reader()?,
+        })
+    }
+
+    fn flow_reader(&self) -> Result<FlowReader> {
+        FlowReader::new(|map| open(&self.directory, map))
+    }
+
+    fn sweep_program(&self) -> Result<Xdp> {
+        let path = self.directory.join(name::SWEEP);
+        let program = Xdp::from_pin(&path, XdpAttachType::Interface);
+        program.with_context(|| format!("cannot open the pinned program {}", path.display()))
+    }
+}
+
+fn open(directory: &Path, map: &str) -> Result<Map> {
+    let path = directory.join(map);
+    MapData::from_pin(&path)
+        .and_then(Map::from_map_data)
+        .with_context(|| format!("cannot open the pinned map {}", path.display()))
+}
+
+/// The flow table at a moment.
+pub struct Flows {
+    reader: FlowReader,
+    clock: Clock,
+    now: u32,
+    timeouts: [u32; 16],
+}
+
+impl Flows {
+    /// Every live flow that has not expired, with the time of silence after which it does.
+    pub fn iter(&self) -> impl Iterator<Item = (Flow, Duration)> + '_ {
+        let flows = self.reader.flows();
+        flows.filter_map(|flow| Some((flow, self.clock.time(self.left(flow.word)?))))
+    }
+
+    /// Ticks until the flow with this word expires; none if it has.
+    fn left(&self, word: Word) -> Option<u32> {
+        // Seen after the clock was read: this very moment.
+        let age = word.age(self.now).cast_signed().max(0).cast_unsigned();
+        self.timeouts[usize::from(word.state())].checked_sub(age)
     }
 }

@@ -49,6 +49,12 @@ pub(super) fn calibrate(program: &Xdp) -> Result<Clock> {
     )
 }
 
+/// The data plane's clock at this moment, in ticks.
+pub(super) fn now(program: &Xdp) -> Result<u32> {
+    let answer = run(program, Sweep::request(0, 0, 0))?;
+    Ok((answer.jiffies >> TICK_SHIFT) as u32)
+}
+
 fn run(program: &Xdp, request: Sweep) -> Result<Sweep> {
     let mut answer = [0; size_of::<Sweep>()];
     let result = program.test_run(TestRunOptions {
@@ -102,6 +108,12 @@ impl Clock {
         self.hz
     }
 
+    /// The time that so many ticks take.
+    pub fn time(self, ticks: u32) -> Duration {
+        let nanoseconds = (u64::from(ticks) << TICK_SHIFT) * 1_000_000_000 / u64::from(self.hz);
+        Duration::from_nanos(nanoseconds)
+    }
+
     /// Whole ticks that take at least this long.
     pub fn ticks(self, time: Duration) -> u32 {
         let nanoseconds = time.as_nanos() * u128::from(self.hz);
@@ -137,6 +149,8 @@ mod tests {
         assert_eq!(clock.ticks(Duration::from_secs(16)), 250);
         assert_eq!(clock.ticks(Duration::from_secs(1)), 16);
         assert_eq!(clock.ticks(Duration::from_nanos(1)), 1);
+        assert_eq!(clock.time(250), Duration::from_secs(16));
+        assert_eq!(clock.time(41_850_000), Duration::from_hours(31 * 24));
         assert_eq!(clock.ticks(Duration::from_hours(31 * 24)), 41_850_000);
     }
 }

@@ -70,6 +70,7 @@ async fn direct(config: &Config, options: &Options) -> Result<()> {
             fleet.resolve(&mut datapath, &change)?;
         }
         datapath.pin(&pins)?;
+        datapath.pin_programs(&pins)?;
         interfaces::attach(&mut datapath, &interfaces, config.xdp)?;
         log::info!(
             "forwarding {} on {}",

@@ -7,7 +7,7 @@ pub(crate) const OURS: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
 
 /// Address of the IPv4 service: 198.18.0.1 (RFC 2544).
 pub(crate) const VIP4: [u8; 4] = [198, 18, 0, 1];
-/// Address of the IPv6 service: 2001:2::1 (RFC 5180).
+/// Address of the IPv6 service: `2001:2::1` (RFC 5180).
 pub(crate) const VIP6: [u8; 16] = [0x20, 0x01, 0, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
 /// Bytes of a frame: Ethernet, IPv4 and TCP.

@@ -38,7 +38,7 @@ impl Machine {
         let name = uname()?;
         let ran_on = bind()?;
         let text = |s: &std::ffi::OsStr| s.to_string_lossy().into_owned();
-        let signature = ["cpu family", "model", "stepping"].map(|key| cpu_info(key));
+        let signature = ["cpu family", "model", "stepping"].map(cpu_info);
         Ok(Self {
             kernel: text(name.release()),
             architecture: text(name.machine()),

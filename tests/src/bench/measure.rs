@@ -79,7 +79,7 @@ fn sweep(plan: &Plan, complaints: &mut Vec<String>) -> Result<Sweep> {
     for _ in 0..if plan.quick { 1 } else { 15 } {
         let start = Instant::now();
         let swept = rig.datapath().sweep()?;
-        times.push(start.elapsed().as_micros() as u64);
+        times.push(start.elapsed().as_micros() as u32);
         live = swept.live;
         if swept.retired != 0 || live < u64::from(SWEPT_FLOWS) - u64::from(SWEPT_FLOWS) / RARELY {
             complaints.push(format!(

@@ -48,7 +48,7 @@ pub struct Row {
     /// How often it was measured.
     pub samples: usize,
     /// Nanoseconds per packet above those of `null_tx`, of the medians.
-    pub own_cost: Option<i64>,
+    pub own_cost: Option<i32>,
     /// Own cost over that of `lru`.
     pub own_cost_to_lru: Option<f64>,
     /// Whether the packets did what the case says.
@@ -151,9 +151,9 @@ impl fmt::Display for Report {
                 "\nsweep of {} slots with {} flows: {:.1} ms ({:.1}-{:.1})",
                 sweep.slots,
                 sweep.live,
-                times.median as f64 / 1e3,
-                times.min as f64 / 1e3,
-                times.max as f64 / 1e3
+                f64::from(times.median) / 1e3,
+                f64::from(times.min) / 1e3,
+                f64::from(times.max) / 1e3
             )?;
         }
         for complaint in machine.complaints.iter().chain(&self.complaints) {

@@ -77,7 +77,7 @@ impl Sub for Counts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outcome {
     /// Nanoseconds per packet, the harness included, as the kernel measured them.
-    pub(super) nanoseconds: u64,
+    pub(super) nanoseconds: u32,
     /// Verdict on the last packet.
     pub(super) verdict: u32,
     /// What was counted meanwhile.
@@ -141,7 +141,7 @@ impl Rig {
         });
         let result = result.with_context(|| format!("cannot run {}", program.name()))?;
         Ok(Outcome {
-            nanoseconds: u64::try_from(result.duration.as_nanos()).unwrap_or(u64::MAX),
+            nanoseconds: u32::try_from(result.duration.as_nanos()).unwrap_or(u32::MAX),
             verdict: result.return_value,
             counts: self.counts()? - before,
         })

@@ -18,7 +18,7 @@ const LEAST_TO_INSERT: u32 = 1000;
 struct Series {
     case: Case,
     program: Program,
-    times: Vec<u64>,
+    times: Vec<u32>,
     complaints: Vec<String>,
 }
 
@@ -201,7 +201,7 @@ impl<'a> Bench<'a> {
                 let to_lru = cost
                     .zip(own(Program::Lru))
                     .filter(|(cost, lru)| *cost > 0 && *lru > 0)
-                    .map(|(cost, lru)| cost as f64 / lru as f64);
+                    .map(|(cost, lru)| f64::from(cost) / f64::from(lru));
                 report.rows.push(Row {
                     family: family_name(self.family),
                     case,

@@ -24,7 +24,7 @@ pub(super) const BACKENDS: u16 = 3;
 pub(super) const PORT: u16 = 80;
 const MTU: u32 = 1500;
 /// As IPVS has it.
-const UDP_TIMEOUT: Duration = Duration::from_secs(300);
+const UDP_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The data plane with a table for this many flows, and the service written.
 pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {

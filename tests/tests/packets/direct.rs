@@ -1,6 +1,6 @@
 //! Direct routing: the frame that a backend gets is the client's but for MAC addresses and one hop.
 
-use lvs_common::{Protocol, tcp};
+use lvs_common::{Protocol, Reason, tcp};
 use lvs_tests::packet::{Case, Frame};
 
 use crate::farm::{SITES, Site, farm};
@@ -56,6 +56,20 @@ fn a_hop_is_taken_off_whatever_there_are() {
         for hops in [2, 3, 63, 64, 127, 128, 254, 255] {
             let frame = site.next(1).hops(hops);
             rig.run([following(&format!("{hops} hops"), site, &frame)]);
+        }
+    }
+}
+
+/// Such a packet would die on the way; nothing is sent of it, neither as the first nor as a later one.
+#[test]
+fn the_last_hop_is_not_taken() {
+    let rig = farm();
+    for site in SITES {
+        rig.run([opening("opens the flow", site, &site.first(1))]);
+        for hops in [0, 1] {
+            let what = format!("{}: {hops} hops", site.name());
+            let frame = site.next(1).hops(hops).bytes();
+            rig.run([Case::untouched(what, frame, Reason::TtlExceeded)]);
         }
     }
 }

@@ -29,6 +29,9 @@ const HALVES: u32 = 4;
 /// No CPU walks for longer than this, however slow it is.
 const LONGEST: Duration = Duration::from_secs(2);
 
+/// Nobody waits for the other thread longer than this.
+const DEADLINE: Duration = Duration::from_secs(10);
+
 /// The first two CPUs that this process may run on.
 fn two_cpus() -> [usize; 2] {
     let allowed = sched_getaffinity(Pid::from_raw(0)).expect("the CPUs of this process");
@@ -82,8 +85,10 @@ fn hammer(rig: &Rig, packets: u32, frame: impl Fn(&mut StdRng) -> Vec<u8> + Sync
             }
             sum
         });
-        let walked = workers.map(|worker| worker.join().expect("a worker"));
+        let walked = workers.map(thread::ScopedJoinHandle::join);
+        // Before anything else: the sweeper goes on until then, also when a worker has failed.
         over.store(true, Ordering::Relaxed);
+        let walked = walked.map(|walked| walked.expect("a worker"));
         (walked.iter().sum(), sweeper.join().expect("the sweeper"))
     })
 }
@@ -188,12 +193,14 @@ impl Line {
     /// Waits there for the `n`-th time, counted from 1.
     fn wait(&self, n: usize) {
         self.0.fetch_add(1, Ordering::SeqCst);
+        let start = Instant::now();
         let mut spins = 0_u32;
         while self.0.load(Ordering::SeqCst) < 2 * n {
             spins += 1;
             if spins.is_multiple_of(1 << 12) {
                 // Whoever is to come may need this CPU.
                 thread::yield_now();
+                assert!(start.elapsed() < DEADLINE, "the other thread has failed");
             } else {
                 hint::spin_loop();
             }
