@@ -105,6 +105,20 @@ pub const RST: u8 = 0x04;
 /// ACK of the flags byte.
 pub const ACK: u8 = 0x10;
 
+/// Whether a segment may open a connection: SYN, with or without ACK, and no RST (kernel:
+/// `tcp_conn_schedule`).
+#[inline(always)]
+pub const fn opens(flags: u8) -> bool {
+    flags & (SYN | RST) == SYN
+}
+
+/// Whether a segment on the tuple of a finished connection begins another: a plain SYN. One with ACK
+/// answers somebody, and goes where the connection's segments went.
+#[inline(always)]
+pub const fn begins(flags: u8) -> bool {
+    flags & (SYN | ACK | RST) == SYN
+}
+
 /// What a segment means to the state machine: RST before SYN before FIN before ACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

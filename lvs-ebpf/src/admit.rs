@@ -53,7 +53,6 @@ pub fn admit<F: Family, K: Tables>(
     }
 }
 
-/// As in IPVS, a TCP segment must have SYN and no RST to open a flow (`tcp_conn_schedule`).
 #[inline(always)]
 fn try_admit<F: Family, K: Tables>(
     tables: &K,
@@ -63,7 +62,7 @@ fn try_admit<F: Family, K: Tables>(
 ) -> Result<u16, Reason> {
     let found = service(tables, &F::service_key(tuple))?;
     let is_tcp = tuple.protocol() == Protocol::Tcp as u8;
-    if is_tcp && tcp_flags & (tcp::SYN | tcp::RST) != tcp::SYN {
+    if is_tcp && !tcp::opens(tcp_flags) {
         return Err(Reason::NoFlow);
     }
     let backend = schedule(tables, &found)?;

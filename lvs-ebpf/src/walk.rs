@@ -66,8 +66,7 @@ fn existing<F: Family, K: Tables>(
     now: u32,
 ) -> Option<u16> {
     let hit = find::<F, K>(tables, settings, opaque(&packet.tuple), now)?;
-    let opens = packet.tcp_flags & (tcp::SYN | tcp::ACK | tcp::RST) == tcp::SYN;
-    if opens && hit.word.is_finished() {
+    if tcp::begins(packet.tcp_flags) && hit.word.is_finished() {
         // SAFETY: a hit is an entry of the table with a live word.
         if unsafe { retire(tables, hit.entry, hit.word) } {
             tables.count_event(FlowEvent::Reused);

@@ -107,7 +107,10 @@ pub(super) fn locate<F: Family, K: Tables>(
     found as u32
 }
 
-/// The word of an entry, if it is the live flow of `tuple` and nobody changed it while it was read.
+/// The word of an entry, if it is the live flow of `tuple` and nobody claimed it while it was read.
+///
+/// Another packet may have moved the flow on meanwhile; only a claim, and so another generation,
+/// puts another tuple there.
 ///
 /// # Safety
 /// `entry` must point to an entry of the table.
@@ -124,6 +127,7 @@ pub(super) unsafe fn settled<T: Tuple>(
     let same = unsafe { differs(entry, tuple) } == 0;
     // SAFETY: the caller's.
     let after = Word(unsafe { load(entry) });
-    let settled = same && word.is_live() && word.same_but_seen(after);
+    let unclaimed = after.is_live() && word.generation() == after.generation();
+    let settled = same && word.is_live() && unclaimed;
     (settled && age(word, now) <= timeout(settings, word)).then_some(word)
 }

@@ -49,8 +49,8 @@ impl<'a> Bench<'a> {
     pub(super) fn rounds(&self) -> usize {
         match (self.plan.quick, self.flows) {
             (true, _) => 1,
-            (false, 100_001..) => 5,
-            (false, _) => 11,
+            (false, 100_001..) => 3,
+            (false, _) => 7,
         }
     }
 
