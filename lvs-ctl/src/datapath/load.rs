@@ -368,7 +368,7 @@ fn refused(program: &str, error: ProgramError) -> anyhow::Error {
             let tail: Vec<&str> = log.lines().rev().take(20).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
             anyhow!(
-                "the kernel refuses the program {program}: {io_error}\n{}\nLinux 5.18 or newer is \
+                "the kernel refuses the program {program}: {io_error}\n{}\nLinux 6.1 or newer is \
                  needed; see the log above for what this kernel does not accept",
                 tail.join("\n")
             )
