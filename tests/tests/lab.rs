@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use lvs_tests::lab::{Farm, Host, Namespace, Segment, VIP4, VIP6, http, ping, udp};
+use lvs_tests::lab::{Farm, Host, Namespace, Segment, VIP4, VIP6, http, ping, udp, wait};
 
 fn both(host: &Host) -> [IpAddr; 2] {
     [host.ipv4.into(), host.ipv6.into()]
@@ -105,16 +106,16 @@ fn a_client_never_uses_a_port_twice() {
         (3000, [].as_slice())
     );
     // TIME-WAIT on the client's side, for every connection there was: what keeps its port from being used.
-    let sockets = segment
-        .client
-        .namespace
-        .run(|| Ok(std::fs::read_to_string("/proc/thread-self/net/tcp")?))
-        .expect("sockets");
-    let resting = sockets
-        .lines()
-        .filter(|line| line.split_whitespace().nth(3) == Some("06"))
-        .count();
-    assert_eq!(resting, 3000);
+    // The server's part of closing may still be under way.
+    wait::until("every connection to rest", Duration::from_secs(20), || {
+        let sockets = segment
+            .client
+            .namespace
+            .run(|| Ok(std::fs::read_to_string("/proc/thread-self/net/tcp")?))?;
+        let states = sockets.lines().map(|line| line.split_whitespace().nth(3));
+        Ok(states.filter(|state| *state == Some("06")).count() == 3000)
+    })
+    .expect("all connections in TIME-WAIT");
 }
 
 #[test]
