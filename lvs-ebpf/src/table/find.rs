@@ -68,7 +68,7 @@ fn elsewhere<F: Family, K: Tables>(tables: &K, tuple: &F::Tuple, now: u32) -> u3
         return NUMBERS;
     };
     let places = Places::of(tuple, &settings.keys, F::mask(settings));
-    locate::<F, K>(tables, settings, &places, tuple, now, NUMBERS)
+    locate::<F, K>(tables, settings, &places, tuple, now, None)
 }
 
 /// Number of the first entry but `but` that is a live flow of `tuple`, as it seems at a glance; who
@@ -82,8 +82,11 @@ pub(super) fn locate<F: Family, K: Tables>(
     places: &Places,
     tuple: &F::Tuple,
     now: u32,
-    but: u32,
+    but: Option<u32>,
 ) -> u32 {
+    if !appears::<F, K>(tables, places, tuple, but) {
+        return NUMBERS;
+    }
     let mut found = u64::from(u32::MAX);
     // From the last place to the first: the first one found is the one that stays.
     for place in (0..PLACES).rev() {
@@ -99,12 +102,43 @@ pub(super) fn locate<F: Family, K: Tables>(
             let word = Word(unsafe { load(entry) });
             let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
             let expired = sign(i64::from(timeout(settings, word)) - i64::from(age(word, now)));
-            let other = !is_zero(u64::from(number ^ but));
-            let take = same & live & !expired & other;
+            let take = same & live & !expired & !is_number(number, but);
             found = found & !take | u64::from(number) & take;
         }
     }
     found as u32
+}
+
+/// Whether an entry but `but` has this tuple, be it of a live flow or left of another: a look at the
+/// tuples alone, which is all that a miss takes.
+#[inline(always)]
+fn appears<F: Family, K: Tables>(
+    tables: &K,
+    places: &Places,
+    tuple: &F::Tuple,
+    but: Option<u32>,
+) -> bool {
+    // The top bit of `x | -x` is clear for zero alone.
+    let mut all_differ = u64::MAX;
+    for place in 0..PLACES {
+        let Some(first) = F::half(tables, places.half(place)) else {
+            return false;
+        };
+        for way in 0..WAYS {
+            let entry = first.wrapping_add(entry_offset::<F::Tuple>(way));
+            let number = place * WAYS as u32 + way as u32;
+            // SAFETY: one of the entries of a half bucket.
+            let different = unsafe { differs(entry, tuple) } | is_number(number, but);
+            all_differ &= different | different.wrapping_neg();
+        }
+    }
+    sign(all_differ.cast_signed()) == 0
+}
+
+/// All ones if the number is this one, else 0.
+#[inline(always)]
+fn is_number(number: u32, this: Option<u32>) -> u64 {
+    this.map_or(0, |this| is_zero(u64::from(number ^ this)))
 }
 
 /// The word of an entry, if it is the live flow of `tuple` and nobody claimed it while it was read.

@@ -155,7 +155,7 @@ fn settle<F: Family, K: Tables>(
     };
     // More than one other CPU may have opened it; each look finds one.
     for _ in 0..TRIES {
-        let twin = locate::<F, K>(tables, settings, places, tuple, own.seen(), number);
+        let twin = locate::<F, K>(tables, settings, places, tuple, own.seen(), Some(number));
         if twin >= NUMBERS {
             break;
         }
