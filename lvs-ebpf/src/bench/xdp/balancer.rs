@@ -74,7 +74,7 @@ pub(super) fn run<K: Kind>(ctx: XdpContext) -> u32 {
         Ok(Action::Send) => (Reason::Sent, XDP_TX),
         // SAFETY: the helper has no conditions.
         Ok(Action::Redirect(interface)) => (Reason::Redirected, unsafe {
-            bpf_redirect(interface, 0) as u32
+            bpf_redirect(interface, 0).cast_unsigned() as u32
         }),
         Err(reason) => match reason.verdict() {
             Verdict::Pass => (reason, XDP_PASS),

@@ -27,7 +27,7 @@ const PORT_BITS: u32 = 4;
 const FIRST_PORT: u16 = 1024;
 /// Clients are in 16.0.0.0/4.
 const FIRST_CLIENT4: u32 = 16 << 24;
-/// Clients are in 2001:2:0:1::/96 (RFC 5180).
+/// Clients are in `2001:2:0:1::/96` (RFC 5180).
 const CLIENTS6: [u32; 3] = [0x2001_0002_u32.to_be(), 1_u32.to_be(), 0];
 
 const HOPS: u8 = 64;
@@ -130,7 +130,7 @@ fn next_flow(traffic: &mut Traffic) -> u32 {
         // processor fetch entries ahead that lie in this order in memory.
         let mixed = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mixed = (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        ((mixed >> 32) * u64::from(traffic.flows) >> 32) as u32
+        (((mixed >> 32) * u64::from(traffic.flows)) >> 32) as u32
     };
     traffic.first.wrapping_add(number)
 }

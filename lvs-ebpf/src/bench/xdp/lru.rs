@@ -1,4 +1,4 @@
-//! The flow tables to compare with: BPF_MAP_TYPE_LRU_HASH, from the tuple to the flow's word.
+//! The flow tables to compare with: `BPF_MAP_TYPE_LRU_HASH`, from the tuple to the flow's word.
 
 use aya_ebpf::{bindings::BPF_F_NO_COMMON_LRU, macros::map, maps::LruHashMap};
 use lvs_common::flow::{Tuple4, Tuple6};

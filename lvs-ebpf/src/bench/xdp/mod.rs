@@ -21,12 +21,20 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 /// Writes an IPv4 frame and hands it to the program under test.
 #[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
 pub(crate) fn harness4(ctx: XdpContext) -> u32 {
     harness::run::<V4>(&ctx)
 }
 
 /// Writes an IPv6 frame and hands it to the program under test.
 #[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
 pub(crate) fn harness6(ctx: XdpContext) -> u32 {
     harness::run::<V6>(&ctx)
 }
