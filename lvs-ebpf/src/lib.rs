@@ -22,4 +22,4 @@ pub mod table;
 mod walk;
 
 pub use forward::Action;
-pub use walk::walk;
+pub use walk::{deliver, walk};

@@ -79,8 +79,11 @@ fn existing<F: Family, K: Tables>(
 }
 
 /// Sends the packet to its backend and accounts for it.
+///
+/// # Errors
+/// The reason why it is not sent; the frame is untouched then.
 #[inline(always)]
-fn deliver<F: Family, K: Tables, X: Frame>(
+pub fn deliver<F: Family, K: Tables, X: Frame>(
     tables: &K,
     frame: &X,
     packet: &Packet<F::Tuple>,

@@ -1,5 +1,6 @@
 //! What exists for the BPF target alone.
 
+mod frame;
 mod maps;
 mod program;
 

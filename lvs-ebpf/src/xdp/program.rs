@@ -12,31 +12,12 @@ use lvs_common::{
     Reason, Verdict,
     map::{SWEEP_CHUNK, Sweep},
 };
-use lvs_ebpf::{Action, kernel::Frame, table, walk};
+use lvs_ebpf::{Action, kernel::Frame as _, table, walk};
 
-use super::maps::{Maps, count_reason};
-
-/// The frame under an XDP program.
-struct Xdp {
-    ctx: XdpContext,
-}
-
-impl Frame for Xdp {
-    #[inline(always)]
-    fn start(&self) -> *mut u8 {
-        self.ctx.data() as *mut u8
-    }
-
-    #[inline(always)]
-    fn end(&self) -> *mut u8 {
-        self.ctx.data_end() as *mut u8
-    }
-
-    #[inline(always)]
-    fn ingress(&self) -> u32 {
-        self.ctx.ingress_ifindex() as u32
-    }
-}
+use super::{
+    frame::Xdp,
+    maps::{Maps, count_reason},
+};
 
 /// Walks a packet, counts its reason, and gives the verdict.
 #[inline(always)]

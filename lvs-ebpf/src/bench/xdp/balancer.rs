@@ -3,8 +3,6 @@
 //! It leaves out what an LRU map cannot do: the counts of active and inactive flows, which would be
 //! wrong after the first eviction, and the preference of proven flows over half-open ones.
 
-use core::mem::offset_of;
-
 use aya_ebpf::{
     bindings::{
         BPF_NOEXIST,
@@ -16,16 +14,16 @@ use aya_ebpf::{
 use lvs_common::{
     Protocol, Reason, Verdict,
     flow::{Tuple as _, Word},
-    map::{Backend, Settings},
+    map::Settings,
     tcp,
 };
 use lvs_ebpf::{
     Action,
     atomic::{load, nth16, replace, store_low},
+    deliver,
     family::{V4, V6},
-    forward,
     guard::guard,
-    kernel::{Frame, Tables as _},
+    kernel::{Frame as _, Tables as _},
     packet::{Link, Packet},
     parse::{Cursor, ethernet},
     schedule::schedule,
@@ -35,6 +33,7 @@ use lvs_ebpf::{
 use network_types::eth::EtherType;
 
 use super::{
+    frame::Xdp,
     lru::{Kind, Stored},
     maps::{Maps, count_reason},
 };
@@ -42,28 +41,6 @@ use super::{
 const IPV4: u16 = EtherType::Ipv4 as u16;
 const IPV6: u16 = EtherType::Ipv6 as u16;
 const UDP: u8 = Protocol::Udp as u8;
-
-/// The frame under an XDP program.
-struct Xdp {
-    ctx: XdpContext,
-}
-
-impl Frame for Xdp {
-    #[inline(always)]
-    fn start(&self) -> *mut u8 {
-        self.ctx.data() as *mut u8
-    }
-
-    #[inline(always)]
-    fn end(&self) -> *mut u8 {
-        self.ctx.data_end() as *mut u8
-    }
-
-    #[inline(always)]
-    fn ingress(&self) -> u32 {
-        self.ctx.ingress_ifindex() as u32
-    }
-}
 
 /// Walks a packet, counts its reason, and gives the verdict.
 #[inline(always)]
@@ -111,7 +88,7 @@ fn walk_ip<F: Stored, K: Kind>(
         Some(backend) => backend,
         None => admit::<F, K>(&packet, now)?,
     };
-    deliver::<F>(frame, &packet, u32::from(backend))
+    deliver::<F, Maps, Xdp>(&Maps, frame, &packet, u32::from(backend))
 }
 
 /// The backend of a packet that belongs to a flow.
@@ -125,9 +102,8 @@ fn existing<F: Stored, K: Kind>(
     let entry = flows.get_ptr_mut(packet.tuple)?;
     // SAFETY: the value of an element, which is a word, here and below.
     let word = Word(unsafe { load(entry) });
-    let opens = packet.tcp_flags & (tcp::SYN | tcp::ACK | tcp::RST) == tcp::SYN;
     let expired = word.age(now) > nth16(&settings.timeouts, word.state());
-    if expired || opens && word.is_finished() {
+    if expired || tcp::begins(packet.tcp_flags) && word.is_finished() {
         // It fails if another CPU was faster, which is as good.
         let _ = flows.remove(packet.tuple);
         return None;
@@ -161,7 +137,7 @@ fn admit<F: Stored, K: Kind>(packet: &Packet<F::Tuple>, now: u32) -> Result<u16,
     let tuple = packet.tuple;
     let found = service(&Maps, &F::service_key(&tuple))?;
     let is_tcp = tuple.protocol() == Protocol::Tcp as u8;
-    if is_tcp && packet.tcp_flags & (tcp::SYN | tcp::RST) != tcp::SYN {
+    if is_tcp && !tcp::opens(packet.tcp_flags) {
         return Err(Reason::NoFlow);
     }
     let backend = schedule(&Maps, &found)?;
@@ -178,30 +154,4 @@ fn admit<F: Stored, K: Kind>(packet: &Packet<F::Tuple>, now: u32) -> Result<u16,
         Some(entry) => Ok(Word(unsafe { load(entry) }).backend()),
         None => Ok(backend),
     }
-}
-
-/// Sends the packet to its backend and accounts for it.
-#[inline(always)]
-fn deliver<F: Stored>(frame: &Xdp, packet: &Packet<F::Tuple>, id: u32) -> Result<Action, Reason> {
-    let backend: *const Backend = Maps.backend(id).ok_or(Reason::Inconsistent)?;
-    // SAFETY: `Tables` hands out valid entries; the director replaces the next hop in one store.
-    let (hop, service) = unsafe {
-        (
-            backend
-                .byte_add(offset_of!(Backend, next_hop))
-                .cast::<u32>()
-                .read_volatile(),
-            backend
-                .byte_add(offset_of!(Backend, service))
-                .cast::<u32>()
-                .read_volatile(),
-        )
-    };
-    if hop == 0 {
-        return Err(Reason::NoNextHop);
-    }
-    let next_hop = Maps.next_hop(hop).ok_or(Reason::Inconsistent)?;
-    let action = forward::dr::<F, Xdp>(frame, packet, next_hop)?;
-    Maps.count_packet(service, id, u64::from(packet.network.len));
-    Ok(action)
 }

@@ -4,6 +4,8 @@
 //! so that services, backends, next hops and counters are the very same memory.
 
 mod balancer;
+#[path = "../../xdp/frame.rs"]
+mod frame;
 mod harness;
 mod lru;
 #[path = "../../xdp/maps.rs"]
