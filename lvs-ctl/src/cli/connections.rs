@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use lvs_common::{
-    Family, Protocol,
+    Protocol,
     flow::{Stage, Word},
 };
 use serde::Serialize;
@@ -131,8 +131,7 @@ fn known(pinned: &Pinned) -> Result<BTreeMap<u32, Known>> {
         .collect();
     let mut known = BTreeMap::new();
     for (id, backend) in pinned.backends() {
-        let family = Family::from_number(backend.family).context("an unknown address family")?;
-        let address = SocketAddr::new(backend.address.to_ip(family), u16::from_be(backend.port));
+        let address = names::socket_address(backend.address, backend.family, backend.port)?;
         let service = services.get(&backend.service).cloned().unwrap_or_default();
         known.insert(id, Known { address, service });
     }

@@ -1,12 +1,12 @@
 //! `lvs-ctl stats`.
 
-use std::{collections::BTreeMap, io::Write as _, net::SocketAddr, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use lvs_common::{
-    Family, ForwardingMode, Protocol, Reason, Scheduler,
-    map::{Address, Counters, FlowEvent},
+    ForwardingMode, Protocol, Reason, Scheduler,
+    map::{Counters, FlowEvent},
 };
 use serde::Serialize;
 
@@ -112,7 +112,8 @@ fn read(pinned: &Pinned) -> Result<Stats> {
             .entry(backend.service)
             .or_default()
             .push(BackendStats {
-                address: socket_address(backend.address, backend.family, backend.port)?,
+                address: names::socket_address(backend.address, backend.family, backend.port)?
+                    .to_string(),
                 mode: mode.as_str(),
                 weight: backend.weight,
                 state: if backend.next_hop == 0 {
@@ -134,7 +135,12 @@ fn read(pinned: &Pinned) -> Result<Stats> {
         services.push(ServiceStats {
             name: names::service(&service),
             protocol: protocol.as_str(),
-            address: socket_address(service.key.address, service.key.family, service.key.port)?,
+            address: names::socket_address(
+                service.key.address,
+                service.key.family,
+                service.key.port,
+            )?
+            .to_string(),
             scheduler: scheduler.as_str(),
             counts,
             backends,
@@ -160,11 +166,6 @@ fn read(pinned: &Pinned) -> Result<Stats> {
         reasons,
         flow_events,
     })
-}
-
-fn socket_address(address: Address, family: u8, port: u16) -> Result<String> {
-    let family = Family::from_number(family).context("an unknown address family")?;
-    Ok(SocketAddr::new(address.to_ip(family), u16::from_be(port)).to_string())
 }
 
 /// Services with their backends below them, then the reasons that have occurred.
