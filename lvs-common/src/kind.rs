@@ -88,3 +88,16 @@ named! {
         Wrr = 1, "wrr";
     }
 }
+
+named! {
+    /// What becomes of a TCP segment of a service that belongs to no flow and opens none: the balancer
+    /// has been restarted without its table, or the connection has expired.
+    MidStream {
+        /// On to the host, which answers with RST, as IPVS does.
+        Pass = 1, "pass";
+        /// Gone, without an answer.
+        Drop = 2, "drop";
+        /// To a backend, as if it opened the connection (IPVS: `sloppy_tcp`).
+        Schedule = 3, "schedule";
+    }
+}

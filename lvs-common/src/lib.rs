@@ -17,5 +17,5 @@ pub mod reason;
 pub mod ring;
 pub mod tcp;
 
-pub use kind::{Family, ForwardingMode, Protocol, Scheduler, UnknownName};
+pub use kind::{Family, ForwardingMode, MidStream, Protocol, Scheduler, UnknownName};
 pub use reason::{Reason, Verdict};

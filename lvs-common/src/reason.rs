@@ -89,6 +89,8 @@ reasons! {
     OtherVlan = 14, Drop, "other-vlan";
     /// The maps contradict each other: never anything but zero.
     Inconsistent = 15, Drop, "inconsistent";
+    /// A TCP segment that opens nothing and belongs to no flow, of a service with `mid_stream: drop`.
+    MidStream = 16, Drop, "mid-stream";
 }
 
 #[cfg(test)]

@@ -1,8 +1,16 @@
 //! What the walk needs from the kernel, as two small traits: the XDP program implements them with
 //! maps and its context, host tests with memory of their own.
 
-use lvs_common::map::{
-    Backend, FlowEvent, Interface, NextHop, RingChunk, Service, ServiceKey, Settings,
+use lvs_common::{
+    flow::{Link, Places, Slot, Word},
+    map::{
+        Backend, FlowEvent, Interface, NextHop, RingChunk, Service, ServiceKey, Settings, Timeouts,
+    },
+};
+
+use crate::{
+    family::Family,
+    table::{self, Claim},
 };
 
 /// The maps and the clock.
@@ -12,6 +20,8 @@ use lvs_common::map::{
 pub trait Tables {
     /// The settings; `None` only before the director has loaded the maps.
     fn settings(&self) -> Option<&Settings>;
+    /// An entry of TIMEOUTS.
+    fn timeouts(&self, number: u32) -> Option<&Timeouts>;
     /// Now, in ticks.
     fn now(&self) -> u32;
     /// The entry of INTERFACES for this interface index.
@@ -40,6 +50,52 @@ pub trait Tables {
     fn count_connection(&self, service: u32, backend: u32);
     /// Counts an event of the flow table.
     fn count_event(&self, event: FlowEvent);
+
+    /// [`table::claim()`]. The XDP program has this and all that follow as global functions, which the
+    /// verifier follows once, and not along every path that leads to them.
+    #[inline(always)]
+    fn claim<F: Family>(&self, places: &Places, now: u32) -> Claim
+    where
+        Self: Sized,
+    {
+        table::claim::<F, Self>(self, places, now)
+    }
+
+    /// [`table::settle()`].
+    #[inline(always)]
+    fn settle<F: Family>(&self, places: &Places, claim: Claim, own: Word, now: u32) -> Word
+    where
+        Self: Sized,
+    {
+        table::settle::<F, Self>(self, places, claim, own, now)
+    }
+
+    /// [`table::retire()`].
+    #[inline(always)]
+    fn retire(&self, slot: Slot, flow: Word) -> bool
+    where
+        Self: Sized,
+    {
+        table::retire(self, slot, flow)
+    }
+
+    /// [`table::end()`].
+    #[inline(always)]
+    fn end(&self, link: Link, back: Link)
+    where
+        Self: Sized,
+    {
+        table::end(self, link, back);
+    }
+
+    /// [`table::pair::mirror()`].
+    #[inline(always)]
+    fn mirror(&self, slot: Slot, flow: Word)
+    where
+        Self: Sized,
+    {
+        table::pair::mirror(self, slot, flow);
+    }
 }
 
 /// The frame under the program.

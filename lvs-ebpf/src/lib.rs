@@ -8,6 +8,7 @@
 
 pub mod admit;
 pub mod atomic;
+pub mod backend;
 pub mod family;
 pub mod forward;
 pub mod guard;

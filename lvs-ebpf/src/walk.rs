@@ -1,24 +1,23 @@
 //! The walk of a packet: parse, guard, flow lookup or service lookup and schedule, forward, account.
 
-use core::mem::offset_of;
-
 use lvs_common::{
     Reason,
-    map::{Backend, FlowEvent, Settings},
+    map::{FlowEvent, Settings},
     tcp,
 };
 use network_types::eth::EtherType;
 
 use crate::{
-    admit::admit,
+    admit::{admit, keep},
     atomic::opaque,
+    backend::{Target, backend},
     family::{Family, V4, V6},
     forward::{self, Action},
     guard::guard,
     kernel::{Frame, Tables},
     packet::{Link, Packet},
     parse::{Cursor, ethernet},
-    table::{Segment, advance, find, retire},
+    table::{Hit, Segment, advance, find},
 };
 
 const IPV4: u16 = EtherType::Ipv4 as u16;
@@ -50,32 +49,42 @@ fn walk_ip<F: Family, K: Tables, X: Frame>(
     let packet = F::parse(cursor, link)?;
     let settings = tables.settings().ok_or(Reason::Inconsistent)?;
     let now = tables.now();
-    let backend = match existing::<F, K>(tables, settings, &packet, now) {
-        Some(backend) => backend,
-        None => admit::<F, K>(tables, &packet.tuple, packet.tcp_flags, now).backend()?,
+    let flow = existing::<F, K>(tables, settings, &packet, now);
+    let id = match flow {
+        Some(flow) => flow.word.backend(),
+        None => {
+            let (tuple, tcp_flags) = (&packet.tuple, packet.tcp_flags);
+            let id = admit::<F, K>(tables, tuple, tcp_flags).backend()?;
+            keep::<F, K>(tables, tuple, id, tcp_flags, now).backend()?
+        }
     };
-    deliver::<F, K, X>(tables, frame, &packet, u32::from(backend))
+    let target = backend(tables, id)?;
+    if let Some(flow) = flow {
+        let timeouts = tables
+            .timeouts(target.timeouts)
+            .ok_or(Reason::Inconsistent)?;
+        let segment = Segment::of_client(packet.network.protocol, packet.tcp_flags);
+        advance(tables, &flow, segment, timeouts, now);
+    }
+    deliver::<F, K, X>(tables, frame, &packet, &target)
 }
 
-/// The backend of a packet that belongs to a flow.
+/// The flow that a packet belongs to.
 #[inline(always)]
 fn existing<F: Family, K: Tables>(
     tables: &K,
     settings: &Settings,
     packet: &Packet<F::Tuple>,
     now: u32,
-) -> Option<u16> {
+) -> Option<Hit> {
     let hit = find::<F, K>(tables, settings, opaque(&packet.tuple), now)?;
     if tcp::begins(packet.tcp_flags) && hit.word.is_finished() {
-        // SAFETY: a hit is an entry of the table with a live word.
-        if unsafe { retire(tables, hit.entry, hit.word) } {
+        if tables.retire(hit.slot, hit.word) {
             tables.count_event(FlowEvent::Reused);
         }
         return None;
     }
-    let segment = Segment::new(packet.network.protocol, packet.tcp_flags);
-    advance(tables, &hit, segment, now);
-    Some(hit.word.backend())
+    Some(hit)
 }
 
 /// Sends the packet to its backend and accounts for it.
@@ -87,27 +96,16 @@ pub fn deliver<F: Family, K: Tables, X: Frame>(
     tables: &K,
     frame: &X,
     packet: &Packet<F::Tuple>,
-    id: u32,
+    target: &Target,
 ) -> Result<Action, Reason> {
-    let backend: *const Backend = tables.backend(id).ok_or(Reason::Inconsistent)?;
-    // SAFETY: `Tables` hands out valid entries; the director replaces the next hop in one store.
-    let (hop, service) = unsafe {
-        (
-            backend
-                .byte_add(offset_of!(Backend, next_hop))
-                .cast::<u32>()
-                .read_volatile(),
-            backend
-                .byte_add(offset_of!(Backend, service))
-                .cast::<u32>()
-                .read_volatile(),
-        )
-    };
-    if hop == 0 {
+    if target.next_hop == 0 {
         return Err(Reason::NoNextHop);
     }
-    let next_hop = tables.next_hop(hop).ok_or(Reason::Inconsistent)?;
+    let next_hop = tables
+        .next_hop(target.next_hop)
+        .ok_or(Reason::Inconsistent)?;
     let action = forward::dr::<F, X>(frame, packet, next_hop)?;
-    tables.count_packet(service, id, u64::from(packet.network.len));
+    let bytes = u64::from(packet.network.len);
+    tables.count_packet(target.service, target.id, bytes);
     Ok(action)
 }

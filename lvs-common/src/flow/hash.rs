@@ -99,6 +99,21 @@ impl Places {
         pair ^ (place & 1)
     }
 
+    /// Both hashes in one word.
+    #[inline(always)]
+    pub const fn to_bits(self) -> u64 {
+        self.home as u64 | (self.alternative as u64) << 32
+    }
+
+    /// From such a word.
+    #[inline(always)]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self {
+            home: bits as u32,
+            alternative: (bits >> 32) as u32,
+        }
+    }
+
     /// The places in the order in which they are searched and filled.
     pub fn halves(&self) -> impl Iterator<Item = u32> + use<'_> {
         (0..PLACES).map(|place| self.half(place))

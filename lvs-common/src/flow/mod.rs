@@ -5,11 +5,13 @@
 
 mod class;
 mod hash;
+mod link;
 mod tuple;
 mod word;
 
 pub use class::Class;
 pub use hash::{Keys, Places};
+pub use link::{Link, Slot};
 pub use tuple::{Tuple, Tuple4, Tuple6};
 pub use word::{Stage, Word};
 

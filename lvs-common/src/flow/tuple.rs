@@ -7,12 +7,14 @@ use crate::Family;
 /// The addresses, ports and protocol of a packet, in the form an entry of the flow table holds them.
 ///
 /// An entry is [`Tuple::ENTRY_WORDS`] words of 64 bits: the flow word, then the tuple's, then the
-/// link to the other entry of a pair (0: none).
+/// [`Link`](super::Link) to the other entry of a pair.
 pub trait Tuple: Copy + PartialEq + core::fmt::Debug {
     /// The family of its addresses.
     const FAMILY: Family;
     /// Words of an entry; an entry fills half a cache line (IPv4) or one (IPv6).
     const ENTRY_WORDS: usize;
+    /// Which word of an entry is its link: the one after the tuple's.
+    const LINK: usize = 1 + size_of::<Self>() / size_of::<u64>();
 
     /// The words, as they lie in an entry from its second word on.
     fn words(&self) -> &[u64];

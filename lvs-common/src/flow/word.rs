@@ -18,16 +18,19 @@ pub enum Stage {
     Udp = 12,
 }
 
-/// Last seen, backend, generation, state and a little history of a flow, in 64 bits.
+/// Deadline, backend, generation, state and a little history of a flow, in 64 bits.
 ///
 /// ```text
-/// bits  0..32  last seen, in ticks        56..60  state
+/// bits  0..32  deadline, in ticks         56..60  state
 ///      32..48  backend id                 60..62  client packets seen, saturating at 3
 ///      48..56  generation                 62      a packet of the backend was seen
 ///                                         63      this entry is a reply's
 /// ```
-/// Every change but that of "last seen" is a compare-and-swap of the whole word; "last seen" is a
-/// plain store of the low half, which at worst makes an entry that somebody just took look fresh.
+/// The deadline is the last tick of a flow that stays silent. Every packet moves it to its own time
+/// plus the timeout of the state it leads to, so a timeout that changes holds from the next packet on,
+/// as in IPVS. That is a plain store of the low half, which at worst lends an entry that somebody just
+/// took the deadline of its last flow until its next packet; every other change is a
+/// compare-and-swap of the whole word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Word(pub u64);
@@ -37,6 +40,9 @@ const GENERATION: u32 = 48;
 const STATE: u32 = 56;
 const PACKETS: u32 = 60;
 const REPLY_SEEN: u32 = 62;
+const REPLY_SIDE: u32 = 63;
+const DEADLINE: u64 = 0xffff_ffff;
+const GENERATION_MASK: u64 = 0xff << GENERATION;
 
 /// State numbers that count as active in IPVS's sense, a bit each.
 const ACTIVE: u32 = {
@@ -82,20 +88,26 @@ impl Word {
 
     /// A flow that one client packet has just opened.
     #[inline(always)]
-    pub const fn open(backend: u16, state: u8, now: u32) -> Self {
-        Self(now as u64 | (backend as u64) << BACKEND | (state as u64) << STATE | 1 << PACKETS)
+    pub const fn open(backend: u16, state: u8, deadline: u32) -> Self {
+        Self(deadline as u64 | (backend as u64) << BACKEND | (state as u64) << STATE | 1 << PACKETS)
     }
 
-    /// When the flow was last seen, in ticks.
+    /// The last tick of the flow if it stays silent.
     #[inline(always)]
-    pub const fn seen(self) -> u32 {
+    pub const fn deadline(self) -> u32 {
         self.0 as u32
     }
 
-    /// Ticks since then; the difference is right across a wrap of the clock.
+    /// Ticks until the flow has expired; less than none if it has. Right across a wrap of the clock.
     #[inline(always)]
-    pub const fn age(self, now: u32) -> u32 {
-        now.wrapping_sub(self.seen())
+    pub const fn left(self, now: u32) -> i32 {
+        self.deadline().wrapping_sub(now).cast_signed()
+    }
+
+    /// Whether the flow has been silent for too long.
+    #[inline(always)]
+    pub const fn has_expired(self, now: u32) -> bool {
+        self.left(now) < 0
     }
 
     /// Id of the flow's backend.
@@ -157,6 +169,12 @@ impl Word {
         self.0 >> REPLY_SEEN & 1 != 0
     }
 
+    /// Whether this is the entry of a flow's replies, which its other entry owns.
+    #[inline(always)]
+    pub const fn is_reply(self) -> bool {
+        self.0 >> REPLY_SIDE != 0
+    }
+
     /// The word of whoever claims this entry to write it: busy, one generation on.
     #[inline(always)]
     #[must_use]
@@ -166,11 +184,11 @@ impl Word {
         )
     }
 
-    /// This word with the generation of `claimed`.
+    /// This word in another generation of its entry.
     #[inline(always)]
     #[must_use]
-    pub const fn of_generation(self, claimed: Self) -> Self {
-        Self(self.0 | (claimed.generation() as u64) << GENERATION)
+    pub const fn of_generation(self, generation: u8) -> Self {
+        Self(self.0 & !GENERATION_MASK | (generation as u64) << GENERATION)
     }
 
     /// The word of the entry once its flow is gone; the generation stays, for who still points at it.
@@ -180,25 +198,55 @@ impl Word {
         Self((self.generation() as u64) << GENERATION)
     }
 
-    /// The word after one more client packet that leads to `state`, seen now.
+    /// The word after one more client packet that leads to `state`.
     #[inline(always)]
     #[must_use]
-    pub const fn advanced(self, state: u8, now: u32) -> Self {
+    pub const fn advanced(self, state: u8, deadline: u32) -> Self {
         let packets = self.packets() + (self.packets() < Self::MANY) as u8;
-        let kept = self.0 & !(0xffff_ffff | 0xf << STATE | (Self::MANY as u64) << PACKETS);
-        Self(kept | now as u64 | (state as u64) << STATE | (packets as u64) << PACKETS)
+        let kept = self.0 & !(DEADLINE | 0xf << STATE | (Self::MANY as u64) << PACKETS);
+        Self(kept | deadline as u64 | (state as u64) << STATE | (packets as u64) << PACKETS)
     }
 
-    /// Whether both words differ in no more than when the flow was last seen.
+    /// The word after a packet of the backend that leads to `state`.
     #[inline(always)]
-    pub const fn same_but_seen(self, other: Self) -> bool {
+    #[must_use]
+    pub const fn answered(self, state: u8, deadline: u32) -> Self {
+        let kept = self.0 & !(DEADLINE | 0xf << STATE);
+        Self(kept | deadline as u64 | (state as u64) << STATE | 1 << REPLY_SEEN)
+    }
+
+    /// The word of the entry of this flow's replies, in that generation of it: both entries are worth
+    /// the same. The deadline is [`Word::REPLY_GRACE`] later.
+    #[inline(always)]
+    #[must_use]
+    pub const fn reply(self, generation: u8) -> Self {
+        let deadline = self.deadline().wrapping_add(Self::REPLY_GRACE);
+        let kept = self.of_generation(generation).0 & !DEADLINE;
+        Self(kept | deadline as u64 | 1 << REPLY_SIDE)
+    }
+
+    /// Ticks that a reply's entry outlives its owner's. A client's packet moves both deadlines only
+    /// when that of the owner passes a multiple of this: it need not touch two entries at each tick.
+    pub const REPLY_GRACE: u32 = 16;
+
+    /// Whether the reply's entry must be told when the owner's deadline moves from one to the other.
+    #[inline(always)]
+    pub const fn outgrows(old: u32, new: u32) -> bool {
+        (old ^ new) >= Self::REPLY_GRACE
+    }
+
+    /// Whether both words differ in no more than the deadline.
+    #[inline(always)]
+    pub const fn same_but_deadline(self, other: Self) -> bool {
         (self.0 ^ other.0) >> 32 == 0
     }
 
-    /// What the flow adds to its backend's load: active in the high half, inactive in the low one.
+    /// What the flow adds to its backend's load: active in the high half, inactive in the low one;
+    /// the entry of its replies adds nothing.
     #[inline(always)]
     pub const fn load(self) -> u64 {
-        if self.is_active() { 1 << 32 } else { 1 }
+        let load = if self.is_active() { 1 << 32 } else { 1 };
+        if self.is_reply() { 0 } else { load }
     }
 }
 
@@ -207,9 +255,10 @@ impl core::fmt::Debug for Word {
         f.debug_struct("Word")
             .field("stage", &self.stage())
             .field("backend", &self.backend())
-            .field("seen", &self.seen())
+            .field("deadline", &self.deadline())
             .field("packets", &self.packets())
             .field("generation", &self.generation())
+            .field("is_reply", &self.is_reply())
             .finish()
     }
 }
@@ -223,7 +272,7 @@ mod tests {
     fn fields_do_not_touch_each_other() {
         let word = Word::open(0xfffe, Word::of_tcp(State::SynRecv as u8), 0xdead_beef);
         assert_eq!(word.backend(), 0xfffe);
-        assert_eq!(word.seen(), 0xdead_beef);
+        assert_eq!(word.deadline(), 0xdead_beef);
         assert_eq!(word.stage(), Some(Stage::Tcp(State::SynRecv)));
         assert_eq!(
             (word.packets(), word.generation(), word.reply_seen()),
@@ -232,7 +281,7 @@ mod tests {
         let word = word.advanced(Word::of_tcp(State::Established as u8), 7);
         assert_eq!(word.stage(), Some(Stage::Tcp(State::Established)));
         assert_eq!(
-            (word.packets(), word.seen(), word.backend()),
+            (word.packets(), word.deadline(), word.backend()),
             (2, 7, 0xfffe)
         );
         let word = word.advanced(word.state(), 8).advanced(word.state(), 9);
@@ -248,7 +297,7 @@ mod tests {
                 (claimed.generation(), claimed.state()),
                 (expected, Word::BUSY)
             );
-            let open = Word::open(1, Word::UDP, 5).of_generation(claimed);
+            let open = Word::open(1, Word::UDP, 5).of_generation(claimed.generation());
             assert!(open.is_live());
             word = open.retired();
             assert_eq!(
@@ -270,7 +319,41 @@ mod tests {
     }
 
     #[test]
-    fn age_across_a_wrap() {
-        assert_eq!(Word::open(1, Word::UDP, u32::MAX).age(4), 5);
+    fn time_left_across_a_wrap() {
+        let word = Word::open(1, Word::UDP, 4);
+        assert_eq!(word.left(u32::MAX), 5);
+        assert_eq!(word.left(4), 0);
+        assert!(!word.has_expired(4) && word.has_expired(5));
+        assert!(Word::open(1, Word::UDP, u32::MAX).has_expired(0));
+    }
+
+    #[test]
+    fn a_reply_is_worth_what_its_owner_is() {
+        let owner = Word::open(7, Word::of_tcp(State::SynRecv as u8), 100).of_generation(0xa5);
+        let reply = owner.reply(0x5a);
+        assert!(reply.is_reply() && reply.is_live());
+        assert_eq!((owner.generation(), reply.generation()), (0xa5, 0x5a));
+        assert_eq!((reply.backend(), reply.packets()), (7, 1));
+        assert_eq!((reply.state(), reply.load()), (owner.state(), 0));
+        assert_eq!(reply.deadline(), 100 + Word::REPLY_GRACE);
+
+        let owner = owner.answered(Word::of_tcp(State::Established as u8), 200);
+        assert_eq!((owner.packets(), owner.reply_seen()), (1, true));
+        assert_eq!(owner.load(), 1 << 32);
+        let reply = owner.reply(reply.generation());
+        assert!(reply.reply_seen() && reply.is_reply());
+        assert_eq!(reply.generation(), 0x5a);
+        assert_eq!(reply.state(), owner.state());
+    }
+
+    /// However the owner's deadline grows without being told, the reply's is later.
+    #[test]
+    fn a_reply_outlives_its_owner() {
+        for told in 0..64 {
+            let end = (told..)
+                .take_while(|new| !Word::outgrows(told, *new))
+                .last();
+            assert!(end.unwrap() < told + Word::REPLY_GRACE);
+        }
     }
 }

@@ -19,7 +19,7 @@ entry! {
         pub mode: u8,
         /// Family of its address, [`Family`](crate::Family) number.
         pub family: u8,
-        /// Zero.
-        pub reserved: u16,
+        /// Entry of TIMEOUTS that holds for its flows.
+        pub timeouts: u16,
     }
 }

@@ -5,6 +5,7 @@
 
 mod address;
 mod backend;
+mod flush;
 mod interface;
 mod next_hop;
 mod service;
@@ -14,21 +15,24 @@ mod sweep;
 
 pub use address::Address;
 pub use backend::Backend;
+pub use flush::{FLUSH_CHUNK, Flush, FlushTarget};
 pub use interface::{INTERFACE_SLOTS, Interface};
 pub use next_hop::{MAX_TAGS, NextHop};
 pub use service::{NAME_LEN, RING_CHUNK, Ring, RingChunk, Service, ServiceKey};
-pub use settings::Settings;
+pub use settings::{Settings, Timeouts, UDP_TIMEOUT, default_timeouts};
 pub use stats::{Counters, FlowEvent, LINE, Line};
 pub use sweep::{SWEEP_CHUNK, Sweep};
 
 /// Version of everything in this module and of the flow table: maps are pinned in a directory named
 /// after it, so that no other version ever reads them.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// Names of the pinned maps.
 pub mod name {
     /// One [`Settings`](super::Settings).
     pub const SETTINGS: &str = "SETTINGS";
+    /// Number in a backend's entry to [`Timeouts`](super::Timeouts).
+    pub const TIMEOUTS: &str = "TIMEOUTS";
     /// Interface index modulo its size to [`Interface`](super::Interface).
     pub const INTERFACES: &str = "INTERFACES";
     /// [`ServiceKey`](super::ServiceKey) to service id, 32 bits.
@@ -60,10 +64,13 @@ pub mod name {
 
     /// The program that frees expired flows, pinned beside the maps.
     pub const SWEEP: &str = "sweep";
+    /// The program that ends given flows, pinned beside the maps.
+    pub const FLUSH: &str = "flush";
 
     /// All maps.
-    pub const ALL: [&str; 15] = [
+    pub const ALL: [&str; 16] = [
         SETTINGS,
+        TIMEOUTS,
         INTERFACES,
         SERVICES,
         SERVICE,

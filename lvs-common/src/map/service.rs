@@ -31,8 +31,10 @@ entry! {
         pub key: ServiceKey,
         /// [`Scheduler`](crate::Scheduler) number.
         pub scheduler: u8,
+        /// What becomes of TCP segments of unknown flows, [`MidStream`](crate::MidStream) number.
+        pub mid_stream: u8,
         /// Zero.
-        pub reserved: [u8; 3],
+        pub reserved: [u8; 2],
         /// Its name in UTF-8, filled up with zeros.
         pub name: [u8; NAME_LEN],
     }

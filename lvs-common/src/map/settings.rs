@@ -1,7 +1,10 @@
 //! What holds for every packet.
 
 use super::entry;
-use crate::flow::Keys;
+use crate::{
+    flow::{Keys, Word},
+    tcp::State,
+};
 
 entry! {
     /// The single entry of SETTINGS.
@@ -12,7 +15,22 @@ entry! {
         pub mask4: u32,
         /// Half buckets of FLOWS6 minus one.
         pub mask6: u32,
-        /// Ticks of silence that end a flow, by the state number in its word.
-        pub timeouts: [u32; 16],
     }
+}
+
+/// Ticks of silence that end a flow, by the state number in its word: an entry of TIMEOUTS. Entry 0 is
+/// that of all services that have none of their own.
+pub type Timeouts = [u32; 16];
+
+/// Seconds of silence that end a UDP flow (kernel: `udp_timeouts`).
+pub const UDP_TIMEOUT: u32 = 300;
+
+/// IPVS's timeouts, with the ticks that `ticks` makes of seconds.
+pub fn default_timeouts(ticks: impl Fn(u32) -> u32) -> Timeouts {
+    let mut timeouts = [0; 16];
+    for state in &State::ALL[1..] {
+        timeouts[usize::from(Word::of_tcp(*state as u8))] = ticks(state.default_timeout());
+    }
+    timeouts[usize::from(Word::UDP)] = ticks(UDP_TIMEOUT);
+    timeouts
 }

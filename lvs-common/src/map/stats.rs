@@ -59,11 +59,15 @@ pub enum FlowEvent {
     Twin = 6,
     /// A finished flow was replaced by a new connection on its tuple.
     Reused = 7,
+    /// A flow was ended on demand.
+    Flushed = 8,
+    /// A flow ended because the entry of its replies was lost.
+    Widowed = 9,
 }
 
 impl FlowEvent {
     /// Every event, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Expired,
         Self::EvictedClosing,
         Self::EvictedHalfOpen,
@@ -72,6 +76,8 @@ impl FlowEvent {
         Self::NotKept,
         Self::Twin,
         Self::Reused,
+        Self::Flushed,
+        Self::Widowed,
     ];
 
     /// The name in statistics.
@@ -85,6 +91,8 @@ impl FlowEvent {
             Self::NotKept => "not-kept",
             Self::Twin => "twin",
             Self::Reused => "reused",
+            Self::Flushed => "flushed",
+            Self::Widowed => "widowed",
         }
     }
 }

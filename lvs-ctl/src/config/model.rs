@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
-use lvs_common::{ForwardingMode, Protocol, Scheduler, UnknownName};
+use lvs_common::{ForwardingMode, MidStream, Protocol, Scheduler, UnknownName};
 
 /// What a director runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Config {
     pub flows: u64,
     /// How long an idle flow is remembered. Default: [`Timeouts::default`].
     pub timeouts: Timeouts,
+    /// What becomes of TCP segments of unknown flows. Default: [`Self::DEFAULT_MID_STREAM`].
+    pub mid_stream: MidStream,
     /// The virtual services; at least one. No default.
     pub services: Vec<Service>,
 }
@@ -24,6 +26,8 @@ impl Config {
     pub const DEFAULT_FLOWS: u64 = 256_000;
     /// Live flows that a table can be made for.
     pub const FLOWS: RangeInclusive<u64> = 1_000..=64_000_000;
+    /// What becomes of TCP segments of unknown flows when the file doesn't say: as in IPVS.
+    pub const DEFAULT_MID_STREAM: MidStream = MidStream::Pass;
     /// Most services of a configuration.
     pub const MAX_SERVICES: usize = 4_096;
     /// Most backends of all services together: a flow names its backend in 16 bits, and 0 is none.
@@ -111,6 +115,10 @@ pub struct Service {
     pub scheduler: Scheduler,
     /// Default: [`Self::DEFAULT_MODE`].
     pub mode: ForwardingMode,
+    /// How long its idle flows are remembered. Default: each that of [`Config::timeouts`].
+    pub timeouts: Timeouts,
+    /// What becomes of TCP segments of its unknown flows. Default: [`Config::mid_stream`].
+    pub mid_stream: MidStream,
     /// In the order of the file, each address once; may be empty.
     pub backends: Vec<Backend>,
 }

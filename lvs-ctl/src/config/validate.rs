@@ -5,8 +5,10 @@ mod service;
 
 use std::collections::BTreeMap;
 
+use lvs_common::MidStream;
+
 use super::{
-    fields::{Field, Fields},
+    fields::Fields,
     model::{Config, Timeouts, XdpMode},
     names,
     names::choice,
@@ -24,7 +26,14 @@ pub(super) fn config(root: &Node, report: &mut Report) -> Option<Config> {
         report.error(root.place, Problem::new("the configuration is empty", help));
         return None;
     }
-    let known = &["interfaces", "xdp", "flows", "timeouts", "services"];
+    let known = &[
+        "interfaces",
+        "xdp",
+        "flows",
+        "timeouts",
+        "mid_stream",
+        "services",
+    ];
     let fields = Fields::read(root, "a configuration", known, report)?;
     let interfaces = interfaces(&fields, report);
     let xdp = fields.optional(
@@ -34,16 +43,19 @@ pub(super) fn config(root: &Node, report: &mut Report) -> Option<Config> {
         report,
     );
     let flows = fields.optional("flows", Config::DEFAULT_FLOWS, numbers::flows, report);
-    let timeouts = match fields.get("timeouts") {
-        Some(field) => timeouts(field, report),
-        None => Some(Timeouts::default()),
+    let timeouts = timeouts(&fields, Timeouts::default(), report);
+    let mid_stream = mid_stream(&fields, Config::DEFAULT_MID_STREAM, report);
+    let defaults = Defaults {
+        timeouts: timeouts.unwrap_or_default(),
+        mid_stream: mid_stream.unwrap_or(Config::DEFAULT_MID_STREAM),
     };
-    let services = services(&fields, report);
+    let services = services(&fields, &defaults, report);
     Some(Config {
         interfaces: interfaces?,
         xdp: xdp?,
         flows: flows?,
         timeouts: timeouts?,
+        mid_stream: mid_stream?,
         services: services?
             .into_iter()
             .map(|draft| draft.service)
@@ -92,10 +104,21 @@ fn interfaces(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<String>> {
     Some(names)
 }
 
-fn timeouts(field: Field<'_>, report: &mut Report) -> Option<Timeouts> {
-    let Timeouts { tcp, tcp_fin, udp } = Timeouts::default();
+/// What holds for a service that doesn't say.
+#[derive(Clone, Copy, Debug)]
+struct Defaults {
+    timeouts: Timeouts,
+    mid_stream: MidStream,
+}
+
+/// The field `timeouts` of the configuration or a service, filled up with `defaults`.
+fn timeouts(fields: &Fields<'_>, defaults: Timeouts, report: &mut Report) -> Option<Timeouts> {
+    let Timeouts { tcp, tcp_fin, udp } = defaults;
+    let Some(field) = fields.get("timeouts") else {
+        return Some(defaults);
+    };
     if field.node.value == Value::Nothing {
-        return Some(Timeouts::default());
+        return Some(defaults);
     }
     let fields = Fields::read(field.node, "`timeouts`", &["tcp", "tcp_fin", "udp"], report)?;
     let tcp = fields.optional("tcp", tcp, numbers::timeout, report);
@@ -108,7 +131,13 @@ fn timeouts(field: Field<'_>, report: &mut Report) -> Option<Timeouts> {
     })
 }
 
-fn services(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<Draft>> {
+/// The field `mid_stream` of the configuration or a service.
+fn mid_stream(fields: &Fields<'_>, default: MidStream, report: &mut Report) -> Option<MidStream> {
+    let policy = |text: &str| choice(text, "policy", MidStream::ALL);
+    fields.optional("mid_stream", default, policy, report)
+}
+
+fn services(fields: &Fields<'_>, defaults: &Defaults, report: &mut Report) -> Option<Vec<Draft>> {
     let example = "[{address: 10.0.0.29:80, backends: [{address: 10.0.0.17}]}]";
     let field = fields.require("services", example, report)?;
     let items = field.list(report)?;
@@ -129,7 +158,7 @@ fn services(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<Draft>> {
     }
     let drafts: Vec<_> = items
         .iter()
-        .filter_map(|item| service::draft(item, report))
+        .filter_map(|item| service::draft(item, defaults, report))
         .collect();
     let backends: usize = drafts.iter().map(|draft| draft.backends).sum();
     if backends > Config::MAX_BACKENDS {

@@ -8,7 +8,7 @@ use aya::{
 };
 use lvs_common::map::{
     Backend, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, Service, ServiceKey, Settings,
-    name,
+    Timeouts, name,
 };
 
 use super::{
@@ -28,6 +28,8 @@ static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/lvs"));
 pub struct Sizes {
     /// Services.
     pub services: u32,
+    /// Entries of TIMEOUTS.
+    pub timeouts: u32,
     /// Backends, and one for id 0.
     pub backends: u32,
     /// Next hops, and one for id 0.
@@ -47,6 +49,7 @@ pub struct Datapath {
     ebpf: Ebpf,
     sizes: Sizes,
     settings: Array<MapData, Entry<Settings>>,
+    timeouts: Array<MapData, Timeouts>,
     interfaces: Array<MapData, Entry<Interface>>,
     keys: HashMap<MapData, Entry<ServiceKey>, u32>,
     services: Array<MapData, Entry<Service>>,
@@ -72,6 +75,7 @@ impl Datapath {
         let mut loader = EbpfLoader::new();
         loader.override_global("AYA_LOG_LEVEL", &log_level, true);
         let entries = [
+            (name::TIMEOUTS, sizes.timeouts),
             (name::SERVICES, sizes.services),
             (name::SERVICE, sizes.services),
             (name::CURSORS, sizes.services),
@@ -88,7 +92,7 @@ impl Datapath {
             loader.map_max_entries(map, entries);
         }
         let mut ebpf = loader.load(OBJECT).context("cannot load the eBPF object")?;
-        for program in [PROGRAM, name::SWEEP] {
+        for program in [PROGRAM, name::SWEEP, name::FLUSH] {
             xdp(&mut ebpf, program)?
                 .load()
                 .map_err(|error| refused(program, error))?;
@@ -98,6 +102,7 @@ impl Datapath {
         Ok(Self {
             sizes,
             settings: open(name::SETTINGS)?.try_into()?,
+            timeouts: open(name::TIMEOUTS)?.try_into()?,
             interfaces: open(name::INTERFACES)?.try_into()?,
             keys: open(name::SERVICES)?.try_into()?,
             services_memory: Mapped::new(&services, true).context(name::SERVICE)?,
@@ -115,14 +120,17 @@ impl Datapath {
         self.sizes
     }
 
-    /// Pins the program that sweeps, for other processes to sweep before they read.
+    /// Pins the programs that sweep and flush, for other processes to run.
     ///
     /// # Errors
-    /// If it cannot be pinned.
+    /// If one cannot be pinned.
     pub fn pin_programs(&mut self, pins: &Pins) -> Result<()> {
-        let path = pins.path(name::SWEEP);
-        let pinned = xdp(&mut self.ebpf, name::SWEEP)?.pin(&path);
-        pinned.with_context(|| format!("cannot pin the program {}", path.display()))
+        for program in [name::SWEEP, name::FLUSH] {
+            let path = pins.path(program);
+            let pinned = xdp(&mut self.ebpf, program)?.pin(&path);
+            pinned.with_context(|| format!("cannot pin the program {}", path.display()))?;
+        }
+        Ok(())
     }
 
     /// Pins every map, for other processes to read.
@@ -209,6 +217,16 @@ impl Datapath {
         self.settings
             .set(0, Entry(settings), 0)
             .context(name::SETTINGS)
+    }
+
+    /// Writes an entry of TIMEOUTS.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn set_timeouts(&mut self, number: u32, timeouts: Timeouts) -> Result<()> {
+        self.timeouts
+            .set(number, timeouts, 0)
+            .context(name::TIMEOUTS)
     }
 
     /// Makes an interface's MAC address known, which must be before the program is attached there.

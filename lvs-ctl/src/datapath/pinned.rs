@@ -7,18 +7,17 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use aya::{
-    maps::{Array, Map, MapData},
+    maps::{Map, MapData},
     programs::Xdp,
 };
 use aya_obj::programs::XdpAttachType;
 use lvs_common::{
     flow::Word,
-    map::{Backend, Service, Settings, name},
+    map::{Backend, Service, name},
 };
 
 use super::{
     counters::StatsReader,
-    entry::Entry,
     flows::{Flow, FlowReader},
     mapped::Mapped,
     pins,
@@ -80,12 +79,9 @@ impl Pinned {
     /// If a map cannot be opened, or the kernel's clock not be measured.
     pub fn flows(&self) -> Result<Flows> {
         let program = self.sweep_program()?;
-        let settings: Array<MapData, Entry<Settings>> =
-            open(&self.directory, name::SETTINGS)?.try_into()?;
         Ok(Flows {
             clock: sweeper::calibrate(&program)?,
             now: sweeper::now(&program)?,
-            timeouts: settings.get(&0, 0).context(name::SETTINGS)?.0.timeouts,
             reader: self.flow_reader()?,
         })
     }
@@ -113,7 +109,6 @@ pub struct Flows {
     reader: FlowReader,
     clock: Clock,
     now: u32,
-    timeouts: [u32; 16],
 }
 
 impl Flows {
@@ -125,8 +120,6 @@ impl Flows {
 
     /// Ticks until the flow with this word expires; none if it has.
     fn left(&self, word: Word) -> Option<u32> {
-        // Seen after the clock was read: this very moment.
-        let age = word.age(self.now).cast_signed().max(0).cast_unsigned();
-        self.timeouts[usize::from(word.state())].checked_sub(age)
+        u32::try_from(word.left(self.now)).ok()
     }
 }

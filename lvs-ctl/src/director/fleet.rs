@@ -15,7 +15,7 @@ use lvs_common::{
 };
 
 use crate::{
-    config::{Backend as BackendConfig, Config, Service as ServiceConfig},
+    config::{Backend as BackendConfig, Config, Service as ServiceConfig, Timeouts},
     datapath::{Datapath, Sizes},
     net::{Change, Resolution},
 };
@@ -30,6 +30,8 @@ const RINGS_PER_SERVICE: u32 = 2;
 #[derive(Debug)]
 pub(super) struct Fleet {
     services: Vec<Service>,
+    /// The entries of TIMEOUTS: first those that hold for most, then every other set.
+    timeouts: Vec<Timeouts>,
     sizes: Sizes,
 }
 
@@ -42,6 +44,8 @@ struct Service {
     slots: (u32, u32),
     /// Which of its rings is in use.
     ring: u32,
+    /// Which entry of TIMEOUTS holds for its flows.
+    timeouts: u16,
 }
 
 #[derive(Debug)]
@@ -60,6 +64,7 @@ impl Fleet {
     /// If there is more of something than ids, which validation has ruled out.
     pub(super) fn new(config: &Config) -> Result<Self> {
         let mut services = Vec::new();
+        let mut timeouts = vec![config.timeouts];
         let mut next_backend = 1_u16;
         let mut next_slot = 0_u32;
         for (id, service) in (0..).zip(&config.services) {
@@ -83,6 +88,7 @@ impl Fleet {
                 backends,
                 slots,
                 ring: 0,
+                timeouts: number_of(&mut timeouts, service.timeouts)?,
             });
         }
         let halves = |family| -> Result<u32> {
@@ -94,18 +100,28 @@ impl Fleet {
         };
         let sizes = Sizes {
             services: services.len().max(1) as u32,
+            timeouts: timeouts.len() as u32,
             backends: u32::from(next_backend),
             next_hops: u32::from(next_backend) * HOPS_PER_BACKEND,
             ring_chunks: (next_slot / RING_CHUNK as u32).max(1),
             halves4: halves(Family::Ipv4)?,
             halves6: halves(Family::Ipv6)?,
         };
-        Ok(Self { services, sizes })
+        Ok(Self {
+            services,
+            timeouts,
+            sizes,
+        })
     }
 
     /// The sizes of the maps that it fills.
     pub(super) fn sizes(&self) -> Sizes {
         self.sizes
+    }
+
+    /// The entries of TIMEOUTS.
+    pub(super) fn timeouts(&self) -> &[Timeouts] {
+        &self.timeouts
     }
 
     /// The addresses whose next hops it needs.
@@ -193,7 +209,8 @@ impl Service {
                 family: Family::from(address.ip()) as u8,
             },
             scheduler: self.config.scheduler as u8,
-            reserved: [0; 3],
+            mid_stream: self.config.mid_stream as u8,
+            reserved: [0; 2],
             name,
         }
     }
@@ -238,7 +255,7 @@ impl Backend {
             weight: self.config.weight,
             mode: service.config.mode as u8,
             family: Family::from(address.ip()) as u8,
-            reserved: 0,
+            timeouts: service.timeouts,
         }
     }
 
@@ -257,6 +274,16 @@ impl Backend {
         }
         Ok(self.reachable != was_reachable)
     }
+}
+
+/// The number of these timeouts, which are added if they are not there.
+fn number_of(all: &mut Vec<Timeouts>, wanted: Timeouts) -> Result<u16> {
+    let number = all.iter().position(|known| *known == wanted);
+    let number = number.unwrap_or_else(|| {
+        all.push(wanted);
+        all.len() - 1
+    });
+    u16::try_from(number).context("too many sets of timeouts")
 }
 
 /// Ring slots that a service needs when all of its backends are reachable; no subset needs more.

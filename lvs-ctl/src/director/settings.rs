@@ -5,43 +5,41 @@ use std::time::Duration;
 use anyhow::Result;
 use lvs_common::{
     flow::{Keys, Word},
-    map::Settings,
+    map::{Settings, Timeouts as Ticks, default_timeouts},
     tcp::State,
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
-    config::{Config, Timeouts},
+    config::Timeouts,
     datapath::{Clock, Datapath},
 };
 
-/// Settings for a data plane whose flow table is empty: its hash keys are drawn anew.
+/// Writes the settings of a data plane whose flow table is empty: its hash keys are drawn anew.
+///
+/// `timeouts` are the entries of TIMEOUTS.
 ///
 /// # Errors
-/// If the kernel's clock cannot be measured.
-pub(super) fn of(config: &Config, datapath: &Datapath) -> Result<Settings> {
+/// If the kernel's clock cannot be measured, or the kernel refuses.
+pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts]) -> Result<()> {
     let clock = datapath.calibrate()?;
     log::debug!("the kernel counts {} jiffies a second", clock.hz());
     let mut random = StdRng::from_os_rng();
-    Ok(Settings {
+    for (number, configured) in (0..).zip(timeouts) {
+        datapath.set_timeouts(number, ticks(configured, clock))?;
+    }
+    datapath.set_settings(Settings {
         keys: Keys::new(std::array::from_fn(|_| random.random())),
         mask4: datapath.sizes().halves4 - 1,
         mask6: datapath.sizes().halves6 - 1,
-        timeouts: timeouts(&config.timeouts, clock),
     })
 }
 
-/// Ticks by state number: IPVS's table, and what `ipvsadm --set` can change of it.
-fn timeouts(configured: &Timeouts, clock: Clock) -> [u32; 16] {
-    let mut ticks = [0; 16];
-    for state in &State::ALL[1..] {
-        let time = match state {
-            State::Established => configured.tcp,
-            State::FinWait => configured.tcp_fin,
-            other => Duration::from_secs(other.default_timeout().into()),
-        };
-        ticks[usize::from(Word::of_tcp(*state as u8))] = clock.ticks(time);
-    }
+/// IPVS's table, and what `ipvsadm --set` can change of it.
+fn ticks(configured: &Timeouts, clock: Clock) -> Ticks {
+    let mut ticks = default_timeouts(|seconds| clock.ticks(Duration::from_secs(seconds.into())));
+    ticks[usize::from(Word::of_tcp(State::Established as u8))] = clock.ticks(configured.tcp);
+    ticks[usize::from(Word::of_tcp(State::FinWait as u8))] = clock.ticks(configured.tcp_fin);
     ticks[usize::from(Word::UDP)] = clock.ticks(configured.udp);
     ticks
 }
@@ -58,7 +56,7 @@ mod tests {
             tcp_fin: Duration::from_secs(16),
             udp: Duration::from_secs(4),
         };
-        let ticks = timeouts(&configured, clock);
+        let ticks = ticks(&configured, clock);
         let of = |state: State| ticks[usize::from(Word::of_tcp(state as u8))];
         assert_eq!(of(State::Established), 50);
         assert_eq!(of(State::FinWait), 100);

@@ -48,7 +48,10 @@ const ALONE: &[Case] = cases! {
     "services:" => "timeouts: {tcp: 900}\nservices:", 2:17+3, "`900` has no unit", "write 900s";
     "services:" => "timeouts: {udp: 32d}\nservices:", 2:17+3, "`32d` is too long", "1s to 31d";
     "services:" => "timeouts: 5m\nservices:", 2:11+2, "`timeouts` needs fields, this is text", "tcp, tcp_fin, udp";
+    "services:" => "mid_stream: reset\nservices:", 2:13+5, "unknown policy `reset`", "one of pass, drop, schedule";
     // Services.
+    "10.0.0.29:80" => "10.0.0.29:80\n    timeouts: {tcp: 0s}", 4:21+2, "`0s` is too short", "1s to 31d";
+    "10.0.0.29:80" => "10.0.0.29:80\n    mid_stream: pas", 4:17+3, "unknown policy `pas`", "did you mean `pass`?";
     "address: 10.0.0.29:80" => "mode: dr", 3:5+4, "`address` is missing in a service", "address: 10.0.0.29:80";
     "10.0.0.29:80" => "10.0.0.290:80", 3:14+13, "`10.0.0.290` is not an IP address", "10.0.0.29";
     "10.0.0.29:80" => "10.0.0.29", 3:14+9, "the port is missing", "10.0.0.29:80";

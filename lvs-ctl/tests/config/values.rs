@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lvs_common::{ForwardingMode, Protocol, Scheduler};
+use lvs_common::{ForwardingMode, MidStream, Protocol, Scheduler};
 use lvs_ctl::config::{self, Backend, Config, Service, Timeouts, XdpMode};
 
 use super::{VALID, loaded, valid};
@@ -18,12 +18,15 @@ fn what_is_left_out_has_its_default() {
             tcp_fin: Duration::from_mins(2),
             udp: Duration::from_mins(5),
         },
+        mid_stream: MidStream::Pass,
         services: vec![Service {
             name: "tcp 10.0.0.29:80".to_owned(),
             protocol: Protocol::Tcp,
             address: "10.0.0.29:80".parse().expect("an address"),
             scheduler: Scheduler::Wrr,
             mode: ForwardingMode::Dr,
+            timeouts: Timeouts::default(),
+            mid_stream: MidStream::Pass,
             backends: vec![Backend {
                 address: "10.0.0.17:80".parse().expect("an address"),
                 weight: 1,
@@ -67,6 +70,40 @@ fn every_field_is_read() {
 }
 
 #[test]
+fn a_service_has_what_it_says_and_else_what_all_have() {
+    let config = valid(
+        "interfaces: [eth0]\ntimeouts: {tcp: 1h, udp: 10s}\nmid_stream: drop\n\
+         services:\n\
+         - {address: '10.0.0.29:80', backends: [{address: 10.0.0.17}]}\n\
+         - {address: '10.0.0.30:80', timeouts: {tcp: 1m}, mid_stream: schedule,\n   \
+            backends: [{address: 10.0.0.17}]}\n\
+         - {address: '10.0.0.31:80', timeouts:, backends: [{address: 10.0.0.17}]}\n",
+    );
+    let all = Timeouts {
+        tcp: Duration::from_hours(1),
+        udp: Duration::from_secs(10),
+        ..Timeouts::default()
+    };
+    let own = Timeouts {
+        tcp: Duration::from_mins(1),
+        ..all
+    };
+    let said: Vec<_> = config
+        .services
+        .iter()
+        .map(|service| (service.timeouts, service.mid_stream))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (all, MidStream::Drop),
+            (own, MidStream::Schedule),
+            (all, MidStream::Drop)
+        ]
+    );
+}
+
+#[test]
 fn the_example_is_accepted_without_warnings() {
     let config = valid(config::example());
     let names: Vec<_> = config
@@ -84,7 +121,7 @@ fn what_the_example_calls_a_default_is_one() {
         .lines()
         .filter(|line| !line.ends_with("# default"))
         .collect();
-    assert_eq!(example.lines().count() - shorter.len(), 10);
+    assert_eq!(example.lines().count() - shorter.len(), 11);
     assert_eq!(valid(&shorter.join("\n")), valid(example));
     let config = valid(example);
     assert_eq!(
@@ -99,6 +136,7 @@ fn the_example_names_every_choice() {
     let example = config::example();
     let words = XdpMode::ALL.iter().map(|word| word.as_str());
     let words = words.chain(Scheduler::ALL.iter().map(|word| word.as_str()));
+    let words = words.chain(MidStream::ALL.iter().map(|word| word.as_str()));
     for word in words.chain(ForwardingMode::ALL.iter().map(|word| word.as_str())) {
         assert!(
             example.contains(&format!("{word}:")),

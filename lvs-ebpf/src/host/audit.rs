@@ -2,24 +2,33 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::memory::{Load, Memory};
+use lvs_common::flow::Link;
 
-/// Checks that LOAD is what a scan of the table counts, and that no flow is in it twice.
+use super::{
+    flows::Flow,
+    memory::{Load, Memory},
+};
+
+/// Checks that LOAD is what a scan of the table counts, that no live flow or reply is in it twice, and
+/// that both entries of a pair are there and agree.
 ///
 /// # Errors
 /// What does not hold, for a person to read.
 pub fn audit(memory: &Memory) -> Result<(), String> {
+    let flows = memory.flows();
+    check_load(memory, &flows)?;
+    check_tuples(memory, &flows)?;
+    check_pairs(memory, &flows)
+}
+
+fn check_load(memory: &Memory, flows: &[Flow]) -> Result<(), String> {
     let mut counted: HashMap<u16, Load> = HashMap::new();
-    let mut seen = HashSet::new();
-    for flow in memory.flows() {
+    for flow in flows.iter().filter(|flow| !flow.word.is_reply()) {
         let load = counted.entry(flow.word.backend()).or_default();
         if flow.word.is_active() {
             load.active += 1;
         } else {
             load.inactive += 1;
-        }
-        if !memory.has_expired(flow.word) && !seen.insert(flow.tuple) {
-            return Err(format!("{:?} is in the table twice", flow.tuple));
         }
     }
     for backend in memory.backend_ids() {
@@ -35,6 +44,47 @@ pub fn audit(memory: &Memory) -> Result<(), String> {
         Some(backend) => Err(format!(
             "a flow has backend {backend}, which does not exist"
         )),
+        None => Ok(()),
+    }
+}
+
+fn check_tuples(memory: &Memory, flows: &[Flow]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    for flow in flows {
+        if !memory.has_expired(flow.word) && !seen.insert(flow.tuple) {
+            return Err(format!("{:?} is in the table twice", flow.tuple));
+        }
+    }
+    Ok(())
+}
+
+/// A flow without the entry of its replies would black-hole them; a reply without its owner would
+/// keep its tuple from others.
+fn check_pairs(memory: &Memory, flows: &[Flow]) -> Result<(), String> {
+    let by_slot: HashMap<u32, &Flow> = flows.iter().map(|flow| (flow.slot.0, flow)).collect();
+    for flow in flows.iter().filter(|flow| flow.link.is_some()) {
+        let back = Link::new(flow.slot, flow.word.generation());
+        let other = by_slot.get(&flow.link.slot().0).filter(|other| {
+            other.word.generation() == flow.link.generation() && other.link.means(back)
+        });
+        let Some(other) = other else {
+            if memory.has_expired(flow.word) {
+                continue;
+            }
+            return Err(format!("{:?} has lost the other of its pair", flow));
+        };
+        if other.word.is_reply() == flow.word.is_reply() {
+            return Err(format!("{flow:?} and {other:?} are on the same side"));
+        }
+        if other.word.state() != flow.word.state() {
+            return Err(format!("{flow:?} and {other:?} differ in state"));
+        }
+    }
+    match flows
+        .iter()
+        .find(|flow| flow.word.is_reply() && !flow.link.is_some())
+    {
+        Some(flow) => Err(format!("{flow:?} has no link")),
         None => Ok(()),
     }
 }

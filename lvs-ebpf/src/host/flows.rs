@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use lvs_common::flow::{Tuple, Tuple4, Tuple6, Word};
+use lvs_common::flow::{Link, Slot, Tuple, Tuple4, Tuple6, Word};
 
 /// A tuple of either family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,10 +54,12 @@ impl From<Tuple6> for AnyTuple {
 /// An entry of the table that is a flow: neither free nor being written. It may have expired.
 #[derive(Clone, Copy, Debug)]
 pub struct Flow {
-    /// Number of its entry in the table of its family.
-    pub slot: usize,
+    /// Where its entry is.
+    pub slot: Slot,
     /// Its word.
     pub word: Word,
     /// What names it.
     pub tuple: AnyTuple,
+    /// Its link to the other entry of its pair.
+    pub link: Link,
 }

@@ -2,7 +2,7 @@
 //! after, and from the maps, without the walk's own code.
 
 use lvs_common::{
-    Family, Protocol, Reason,
+    Family, MidStream, Protocol, Reason,
     map::{NextHop, ServiceKey},
     tcp,
 };
@@ -30,13 +30,18 @@ pub fn judge(
     }
     let expected = read(before, mac(memory, ingress)).and_then(|reading| {
         let service = memory.service_id(&service_key(&reading.tuple));
-        service.map(|_| reading).ok_or(Reason::NoService)
+        service
+            .map(|service| (reading, service))
+            .ok_or(Reason::NoService)
     });
     match (expected, outcome) {
         (Err(expected), Err(reason)) if expected == reason => Ok(()),
         (Err(expected), _) => Err(format!("{outcome:?}, but it must be {expected:?}")),
-        (Ok(reading), Err(reason)) => refused(&reading, reason),
-        (Ok(reading), Ok(action)) => sent(memory, ingress, &reading, before, after, action),
+        (Ok((reading, service)), Err(reason)) => {
+            let policy = memory.mid_stream(service).and_then(MidStream::from_number);
+            refused(&reading, policy, reason)
+        }
+        (Ok((reading, _)), Ok(action)) => sent(memory, ingress, &reading, before, after, action),
     }
 }
 
@@ -63,12 +68,15 @@ fn service_key(tuple: &AnyTuple) -> ServiceKey {
 }
 
 /// A packet for a service that is not sent.
-fn refused(reading: &Reading, reason: Reason) -> Result<(), String> {
-    let opens = reading.tcp_flags & (tcp::SYN | tcp::RST) == tcp::SYN;
+fn refused(reading: &Reading, policy: Option<MidStream>, reason: Reason) -> Result<(), String> {
     let is_tcp = reading.tuple.protocol() == Protocol::Tcp as u8;
+    let has = |flag: u8| is_tcp && reading.tcp_flags & flag != 0;
+    let opens = !is_tcp || has(tcp::SYN) && !has(tcp::RST);
+    let may_open = opens || policy == Some(MidStream::Schedule) && !has(tcp::RST);
     let may_be = match reason {
-        Reason::NoFlow => is_tcp && !opens,
-        Reason::NoBackend => !is_tcp || opens,
+        Reason::NoFlow => !may_open && policy != Some(MidStream::Drop),
+        Reason::MidStream => !may_open && policy == Some(MidStream::Drop),
+        Reason::NoBackend => may_open,
         Reason::TtlExceeded => reading.hops <= 1,
         Reason::NoNextHop | Reason::TooBig | Reason::OtherVlan => true,
         _ => false,

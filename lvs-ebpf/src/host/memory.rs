@@ -10,10 +10,10 @@ use core::{
 
 use lvs_common::{
     Reason,
-    flow::{Tuple, Tuple4, Tuple6, WAYS, Word},
+    flow::{Link, Slot, Tuple, Tuple4, Tuple6, WAYS, Word},
     map::{
-        Backend, Counters, FlowEvent, Interface, NextHop, RingChunk, SWEEP_CHUNK, Service,
-        ServiceKey, Settings, Sweep,
+        Backend, Counters, FLUSH_CHUNK, FlowEvent, Flush, FlushTarget, Interface, NextHop,
+        RingChunk, SWEEP_CHUNK, Service, ServiceKey, Settings, Sweep, Timeouts,
     },
 };
 
@@ -102,6 +102,7 @@ pub struct Swept {
 #[derive(Debug)]
 pub struct Memory {
     pub(super) settings: Settings,
+    pub(super) timeouts: Vec<Timeouts>,
     now: AtomicU32,
     pub(super) interfaces: Vec<Interface>,
     pub(super) keys: Vec<(ServiceKey, u32)>,
@@ -120,6 +121,7 @@ pub struct Memory {
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) settings: Settings,
+    pub(super) timeouts: Vec<Timeouts>,
     pub(super) now: u32,
     pub(super) interfaces: Vec<Interface>,
     pub(super) keys: Vec<(ServiceKey, u32)>,
@@ -147,6 +149,7 @@ impl Memory {
             halves6: Half::table(parts.settings.mask6 + 1),
             counts: Counts::new(parts.services.len(), parts.backends.len()),
             settings: parts.settings,
+            timeouts: parts.timeouts,
             services: parts.services.into_iter().map(Entry::new).collect(),
             backends: parts.backends.into_iter().map(Entry::new).collect(),
         }
@@ -203,10 +206,10 @@ impl Memory {
     pub fn flows(&self) -> Vec<Flow> {
         let mut flows = Vec::new();
         for (number, half) in self.halves4.iter().enumerate() {
-            scan::<Tuple4>(&half.0, number, &mut flows);
+            scan::<Tuple4>(&half.0, number as u32, &mut flows);
         }
         for (number, half) in self.halves6.iter().enumerate() {
-            scan::<Tuple6>(&half.0, number, &mut flows);
+            scan::<Tuple6>(&half.0, number as u32, &mut flows);
         }
         flows
     }
@@ -220,15 +223,52 @@ impl Memory {
 
     /// Whether a flow with this word has been silent for longer than its timeout.
     pub fn has_expired(&self, word: Word) -> bool {
-        // Less than none where another CPU has seen it a tick later.
-        let age = word.age(self.now()).cast_signed();
-        i64::from(age) > i64::from(self.settings.timeouts[usize::from(word.state())])
+        word.has_expired(self.now())
+    }
+
+    /// The last tick of a flow in this state that stays silent from now on, of a backend that has no
+    /// timeouts of its own.
+    pub fn deadline(&self, state: u8) -> u32 {
+        table::deadline(&self.timeouts[0], state, self.now())
+    }
+
+    /// Ends these flows, in requests of the size that user space makes; how many were still there.
+    pub fn flush(&self, flows: &[Flow]) -> u32 {
+        let mut ended = 0;
+        for chunk in flows.chunks(FLUSH_CHUNK) {
+            let mut request = Flush {
+                count: chunk.len() as u32,
+                ended: 0,
+                flows: [FlushTarget::NONE; FLUSH_CHUNK],
+            };
+            for (target, flow) in request.flows.iter_mut().zip(chunk) {
+                *target = FlushTarget::new(flow.slot, flow.word);
+            }
+            for index in 0..request.count {
+                table::flush(self, &mut request, index);
+            }
+            ended += request.ended;
+        }
+        ended
+    }
+
+    /// Sets the timeouts of all backends that have none of their own; flows keep theirs until their
+    /// next packet.
+    pub fn set_timeout(&mut self, state: u8, ticks: u32) {
+        self.timeouts[0][usize::from(state)] = ticks;
     }
 
     /// What LOAD says of a backend.
     pub fn load_of(&self, backend: u16) -> Load {
         let word = self.loads.get(usize::from(backend));
         Load::from_bits(word.map_or(0, |word| word.load(SeqCst)))
+    }
+
+    /// What becomes of TCP segments of a service's unknown flows, [`MidStream`](lvs_common::MidStream)
+    /// number.
+    pub(super) fn mid_stream(&self, service: u32) -> Option<u8> {
+        let service = self.services.get(service as usize)?;
+        Some(service.get().mid_stream)
     }
 
     /// Ids of all backends.
@@ -274,20 +314,19 @@ impl Memory {
 }
 
 /// Adds the flows of a half bucket.
-fn scan<T: Tuple + Into<AnyTuple>>(words: &[AtomicU64], half: usize, flows: &mut Vec<Flow>) {
-    for (way, entry) in words.chunks_exact(T::ENTRY_WORDS).enumerate() {
+fn scan<T: Tuple + Into<AnyTuple>>(words: &[AtomicU64], half: u32, flows: &mut Vec<Flow>) {
+    for (way, entry) in (0..).zip(words.chunks_exact(T::ENTRY_WORDS)) {
         let word = Word(entry[0].load(SeqCst));
         if !word.is_live() {
             continue;
         }
-        let body: Vec<u64> = entry[1..].iter().map(|word| word.load(SeqCst)).collect();
-        // The tuple comes first, then the link; how long it is, only the tuple knows.
-        let tuple = (1..=body.len()).find_map(|len| T::from_words(&body[..len]));
-        if let Some(tuple) = tuple {
+        let body: Vec<u64> = entry.iter().map(|word| word.load(SeqCst)).collect();
+        if let Some(tuple) = T::from_words(&body[1..T::LINK]) {
             flows.push(Flow {
-                slot: half * WAYS + way,
+                slot: Slot::new(T::FAMILY, half, way),
                 word,
                 tuple: tuple.into(),
+                link: Link(body[T::LINK]),
             });
         }
     }
@@ -296,6 +335,10 @@ fn scan<T: Tuple + Into<AnyTuple>>(words: &[AtomicU64], half: usize, flows: &mut
 impl Tables for Memory {
     fn settings(&self) -> Option<&Settings> {
         Some(&self.settings)
+    }
+
+    fn timeouts(&self, number: u32) -> Option<&Timeouts> {
+        self.timeouts.get(number as usize)
     }
 
     fn now(&self) -> u32 {

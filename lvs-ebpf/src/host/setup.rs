@@ -3,22 +3,19 @@
 use core::net::IpAddr;
 
 use lvs_common::{
-    Family, ForwardingMode, Protocol, Scheduler,
-    flow::{Keys, Word, halves_for},
+    Family, ForwardingMode, MidStream, Protocol, Scheduler,
+    flow::{Keys, halves_for},
     map::{
         Address, Backend, INTERFACE_SLOTS, Interface, NAME_LEN, NextHop, RING_CHUNK, Ring,
-        RingChunk, Service, ServiceKey, Settings,
+        RingChunk, Service, ServiceKey, Settings, Timeouts, default_timeouts,
     },
-    ring, tcp,
+    ring,
 };
 
 use super::memory::{Memory, Parts};
 
 /// Ticks of a second in the timeouts of a new [`Setup`].
 pub const TICKS_PER_SECOND: u32 = 10;
-
-/// Seconds of silence that end a UDP flow, unless set otherwise.
-const UDP_SECONDS: u32 = 300;
 
 /// Half buckets of each family, unless set otherwise.
 const HALVES: u32 = 256;
@@ -29,7 +26,8 @@ pub struct Setup {
     seed: u64,
     now: u32,
     halves: u32,
-    timeouts: [u32; 16],
+    /// Entry 0 is that of every backend without one of its own.
+    timeouts: Vec<Timeouts>,
     interfaces: Vec<Interface>,
     next_hops: Vec<NextHop>,
     services: Vec<Planned>,
@@ -41,6 +39,7 @@ pub struct Setup {
 struct Planned {
     key: ServiceKey,
     scheduler: Scheduler,
+    mid_stream: MidStream,
 }
 
 /// The next of a sequence of well mixed numbers (`SplitMix64`: Steele, Lea and Flood, 2014).
@@ -69,12 +68,6 @@ pub(super) fn append(rings: &mut Vec<RingChunk>, backends: &[u16]) -> Ring {
 impl Setup {
     /// Nothing but default timeouts and a small table; `seed` makes the keys of the table.
     pub fn new(seed: u64) -> Self {
-        let mut timeouts = [0; 16];
-        for state in tcp::State::ALL {
-            timeouts[usize::from(Word::of_tcp(state as u8))] =
-                state.default_timeout() * TICKS_PER_SECOND;
-        }
-        timeouts[usize::from(Word::UDP)] = UDP_SECONDS * TICKS_PER_SECOND;
         let none = Interface::new(0, [0; 6]);
         let nobody = Backend {
             next_hop: 0,
@@ -84,13 +77,13 @@ impl Setup {
             weight: 0,
             mode: 0,
             family: 0,
-            reserved: 0,
+            timeouts: 0,
         };
         Self {
             seed,
             now: 1_000_000,
             halves: HALVES,
-            timeouts,
+            timeouts: vec![default_timeouts(|seconds| seconds * TICKS_PER_SECOND)],
             interfaces: vec![none; INTERFACE_SLOTS as usize],
             // Id 0 means unresolved.
             next_hops: vec![NextHop::new(0, 0, [0; 6], [0; 6])],
@@ -121,9 +114,20 @@ impl Setup {
 
     /// Sets the timeout, in ticks, of the flows whose word has this state number.
     #[must_use]
-    pub const fn timeout(mut self, state: u8, ticks: u32) -> Self {
-        self.timeouts[state as usize] = ticks;
+    pub fn timeout(mut self, state: u8, ticks: u32) -> Self {
+        self.timeouts[0][usize::from(state)] = ticks;
         self
+    }
+
+    /// Sets all timeouts of a backend's flows.
+    pub fn timeouts_of(&mut self, backend: u16, timeouts: Timeouts) {
+        self.timeouts.push(timeouts);
+        self.backends[usize::from(backend)].timeouts = self.timeouts.len() as u16 - 1;
+    }
+
+    /// Sets what becomes of TCP segments of a service's unknown flows; [`MidStream::Pass`] otherwise.
+    pub fn mid_stream(&mut self, service: u32, policy: MidStream) {
+        self.services[service as usize].mid_stream = policy;
     }
 
     /// Attaches an interface.
@@ -153,6 +157,7 @@ impl Setup {
                 family: Family::from(address) as u8,
             },
             scheduler,
+            mid_stream: MidStream::Pass,
         });
         self.services.len() as u32 - 1
     }
@@ -167,7 +172,7 @@ impl Setup {
             weight,
             mode: ForwardingMode::Dr as u8,
             family: Family::from(address) as u8,
-            reserved: 0,
+            timeouts: 0,
         });
         self.backends.len() as u16 - 1
     }
@@ -202,7 +207,8 @@ impl Setup {
                 ring: append(&mut rings, &turns).to_bits(),
                 key: planned.key,
                 scheduler: planned.scheduler as u8,
-                reserved: [0; 3],
+                mid_stream: planned.mid_stream as u8,
+                reserved: [0; 2],
                 name: [0; NAME_LEN],
             });
         }
@@ -211,8 +217,8 @@ impl Setup {
                 keys: Keys::new(core::array::from_fn(|_| random(&mut state))),
                 mask4: self.halves - 1,
                 mask6: self.halves - 1,
-                timeouts: self.timeouts,
             },
+            timeouts: self.timeouts.clone(),
             now: self.now,
             interfaces: self.interfaces.clone(),
             keys,

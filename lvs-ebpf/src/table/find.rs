@@ -1,11 +1,11 @@
 //! Looking a packet's flow up.
 
 use lvs_common::{
-    flow::{PLACES, Places, Tuple, WAYS, Word},
+    flow::{Link, PLACES, Places, Slot, Tuple, WAYS, Word},
     map::Settings,
 };
 
-use super::{NUMBERS, age, differs, entry_at, entry_offset, timeout};
+use super::{NUMBERS, differs, entry_at, entry_offset, link_of, slot_at};
 use crate::{
     atomic::{bounded, is_zero, load, opaque, sign},
     family::Family,
@@ -17,8 +17,12 @@ use crate::{
 pub struct Hit {
     /// Its entry.
     pub entry: *mut u64,
+    /// Where that is.
+    pub slot: Slot,
     /// Its word when it was found.
     pub word: Word,
+    /// Its link.
+    pub link: Link,
 }
 
 /// The live flow of `tuple`, if there is one.
@@ -45,8 +49,14 @@ pub fn find<F: Family, K: Tables>(
         let is_high = bounded::<1>(!is_zero(low_differs)) as usize;
         let entry = low.wrapping_add(entry_offset::<F::Tuple>(1) * is_high);
         // SAFETY: as above.
-        if let Some(word) = unsafe { settled(settings, entry, tuple, now) } {
-            return Some(Hit { entry, word });
+        if let Some((word, link)) = unsafe { settled(entry, tuple, now) } {
+            let slot = Slot::new(F::Tuple::FAMILY, home, (pair + is_high) as u32);
+            return Some(Hit {
+                entry,
+                slot,
+                word,
+                link,
+            });
         }
     }
     let number = elsewhere::<F, K>(tables, tuple, now);
@@ -56,8 +66,13 @@ pub fn find<F: Family, K: Tables>(
     let places = Places::of(tuple, &settings.keys, F::mask(settings));
     let entry = entry_at::<F, K>(tables, &places, number)?;
     // SAFETY: an entry of the table.
-    let word = unsafe { settled(settings, entry, tuple, now) }?;
-    Some(Hit { entry, word })
+    let (word, link) = unsafe { settled(entry, tuple, now) }?;
+    Some(Hit {
+        entry,
+        slot: slot_at::<F::Tuple>(&places, number),
+        word,
+        link,
+    })
 }
 
 /// Number of the live flow of `tuple` in all of its places; [`NUMBERS`] or more if there is none.
@@ -68,20 +83,20 @@ fn elsewhere<F: Family, K: Tables>(tables: &K, tuple: &F::Tuple, now: u32) -> u3
         return NUMBERS;
     };
     let places = Places::of(tuple, &settings.keys, F::mask(settings));
-    locate::<F, K>(tables, settings, &places, tuple, now, None)
+    locate::<F, K>(tables, &places, tuple, Some(now), None)
 }
 
 /// Number of the first entry but `but` that is a live flow of `tuple`, as it seems at a glance; who
-/// uses it looks at it again. [`NUMBERS`] or more if there is none.
+/// uses it looks at it again. [`NUMBERS`] or more if there is none. With a time only those that have not
+/// expired by then, else all that nobody has freed.
 ///
 /// Without branches, for the verifier's sake: one path instead of one for each entry.
 #[inline(always)]
 pub(super) fn locate<F: Family, K: Tables>(
     tables: &K,
-    settings: &Settings,
     places: &Places,
     tuple: &F::Tuple,
-    now: u32,
+    now: Option<u32>,
     but: Option<u32>,
 ) -> u32 {
     if !appears::<F, K>(tables, places, tuple, but) {
@@ -101,7 +116,7 @@ pub(super) fn locate<F: Family, K: Tables>(
             // SAFETY: as above.
             let word = Word(unsafe { load(entry) });
             let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
-            let expired = sign(i64::from(timeout(settings, word)) - i64::from(age(word, now)));
+            let expired = now.map_or(0, |now| sign(word.left(now).into()));
             let take = same & live & !expired & !is_number(number, but);
             found = found & !take | u64::from(number) & take;
         }
@@ -141,27 +156,34 @@ fn is_number(number: u32, this: Option<u32>) -> u64 {
     this.map_or(0, |this| is_zero(u64::from(number ^ this)))
 }
 
-/// The word of an entry, if it is the live flow of `tuple` and nobody claimed it while it was read.
+/// Word and link of an entry, if it is the live flow of `tuple` and has not expired.
+///
+/// # Safety
+/// As for [`held`].
+#[inline(always)]
+unsafe fn settled<T: Tuple>(entry: *const u64, tuple: &T, now: u32) -> Option<(Word, Link)> {
+    // SAFETY: the caller's.
+    let (word, link) = unsafe { held(entry, tuple) }?;
+    (!word.has_expired(now)).then_some((word, link))
+}
+
+/// Word and link of an entry, if it is a flow of `tuple` and nobody claimed it while it was read.
 ///
 /// Another packet may have moved the flow on meanwhile; only a claim, and so another generation,
 /// puts another tuple there.
 ///
 /// # Safety
-/// `entry` must point to an entry of the table.
+/// `entry` must point to an entry of the table of this kind of tuples.
 #[inline(always)]
-pub(super) unsafe fn settled<T: Tuple>(
-    settings: &Settings,
-    entry: *const u64,
-    tuple: &T,
-    now: u32,
-) -> Option<Word> {
+pub(super) unsafe fn held<T: Tuple>(entry: *const u64, tuple: &T) -> Option<(Word, Link)> {
     // SAFETY: the caller's.
     let word = Word(unsafe { load(entry) });
     // SAFETY: the caller's.
     let same = unsafe { differs(entry, tuple) } == 0;
     // SAFETY: the caller's.
+    let link = unsafe { link_of::<T>(entry) };
+    // SAFETY: the caller's.
     let after = Word(unsafe { load(entry) });
     let unclaimed = after.is_live() && word.generation() == after.generation();
-    let settled = same && word.is_live() && unclaimed;
-    (settled && age(word, now) <= timeout(settings, word)).then_some(word)
+    (same && word.is_live() && unclaimed).then_some((word, link))
 }

@@ -1,24 +1,25 @@
 //! Entering a new flow into the table.
 
 use lvs_common::{
-    flow::{Class, PLACES, Places, Tuple, WAYS, Word},
+    flow::{Link, Places, Word},
     map::FlowEvent,
 };
 
 use super::{
-    NUMBERS, book, entry_at, entry_offset,
-    find::{locate, settled},
-    retire,
-    worth::Score,
+    NUMBERS,
+    claim::{Claim, publish},
+    entry_at,
+    find::{held, locate},
+    slot_at,
 };
 use crate::{
-    atomic::{exchange, load, opaque, replace, store},
+    atomic::{load, opaque},
     family::Family,
     kernel::Tables,
 };
 
-/// After so many lost races for an entry the packet goes on without one.
-const TRIES: usize = 3;
+/// More than one other CPU may have opened the same flow; each look finds one.
+const LOOKS: usize = 3;
 
 /// What became of a new flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +42,12 @@ impl Opened {
     }
 }
 
-/// Opens the flow of `tuple` with `first` as its word.
+/// Opens the flow of `tuple` with `first` as its word, in one entry.
 ///
 /// Its parts are subprograms: the verifier then follows each once, and not along every path that
 /// leads to it.
 #[inline(always)]
-pub fn open<F: Family, K: Tables>(tables: &K, tuple: &F::Tuple, first: Word) -> Opened {
+pub fn open<F: Family, K: Tables>(tables: &K, tuple: &F::Tuple, first: Word, now: u32) -> Opened {
     let new = Opened {
         backend: first.backend(),
         is_new: true,
@@ -55,107 +56,51 @@ pub fn open<F: Family, K: Tables>(tables: &K, tuple: &F::Tuple, first: Word) -> 
         return new;
     };
     let places = Places::of(tuple, &settings.keys, F::mask(settings));
-    for _ in 0..TRIES {
-        let score = choose::<F, K>(tables, &places, first.seen());
-        if score == Score::LEAST {
-            break;
-        }
-        let Some(entry) = entry_at::<F, K>(tables, &places, score.number()) else {
-            break;
-        };
-        // SAFETY: an entry of the table, here and below.
-        let word = Word(unsafe { load(entry) });
-        // It is judged by the word that is swapped: the one chosen may have changed since.
-        if Score::of(settings, word, first.seen(), score.number()).class() < score.class() {
-            continue;
-        }
-        let busy = word.claimed();
-        // SAFETY: as above.
-        if !unsafe { replace(entry, word.0, busy.0) } {
-            continue;
-        }
-        if word.is_live() {
-            book(tables, word.backend(), 0_u64.wrapping_sub(word.load()));
-            tables.count_event(score.event());
-        }
-        let own = first.of_generation(busy);
-        // SAFETY: the entry is this CPU's until it is published.
-        unsafe { write(entry, tuple) };
-        // Booked before anybody can book it out: a load is never less than none.
-        book(tables, own.backend(), own.load());
-        // SAFETY: as above.
-        unsafe { exchange(entry, own.0) };
-        let stays = settle::<F, K>(tables, &places, tuple, score.number(), own);
-        return if stays == own {
-            new
-        } else {
-            Opened {
-                backend: stays.backend(),
-                is_new: false,
-            }
-        };
+    let claim = tables.claim::<F>(&places, now);
+    if !claim.is_some() {
+        tables.count_event(FlowEvent::NotKept);
+        return new;
     }
-    tables.count_event(FlowEvent::NotKept);
-    new
-}
-
-/// The score of the entry that a new flow takes: in the first half with a free or expired one, else
-/// the one of all places that is worth least. [`Score::LEAST`] if none may be taken.
-#[inline(never)]
-fn choose<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Score {
-    let mut best = Score::LEAST;
-    let Some(settings) = tables.settings() else {
-        return best;
-    };
-    for place in 0..PLACES {
-        let Some(first) = F::half(tables, places.half(place)) else {
-            break;
-        };
-        for way in 0..WAYS {
-            // SAFETY: one of the entries of a half bucket.
-            let word = Word(unsafe { load(first.wrapping_add(entry_offset::<F::Tuple>(way))) });
-            let number = place * WAYS as u32 + way as u32;
-            best = best.max(Score::of(settings, word, now, number));
-        }
-        if best.class() >= Class::Expired as u64 {
-            break;
+    let own = first.of_generation(claim.generation());
+    publish::<F, K>(tables, &places, claim, tuple, own, Link::NONE);
+    let stays = tables.settle::<F>(&places, claim, own, now);
+    if stays == own {
+        new
+    } else {
+        Opened {
+            backend: stays.backend(),
+            is_new: false,
         }
     }
-    best
-}
-
-/// Writes the body of a claimed entry.
-///
-/// # Safety
-/// `entry` must be claimed by the caller.
-#[inline(always)]
-unsafe fn write<T: Tuple>(entry: *mut u64, tuple: &T) {
-    let words = tuple.words();
-    for (i, word) in words.iter().enumerate() {
-        // SAFETY: the tuple's words follow the flow word.
-        unsafe { store(entry.add(1 + i), *word) };
-    }
-    // SAFETY: the link follows them.
-    unsafe { store(entry.add(1 + words.len()), 0) };
 }
 
 /// Looks again, after publishing, for an entry of the same flow by another CPU: of both, the one in
 /// the higher slot gives way, whoever sees it. Yields the word of the entry that stays.
-#[inline(never)]
-fn settle<F: Family, K: Tables>(
+///
+/// An entry of it that has expired is freed: a CPU whose clock is a tick behind may still see it live.
+/// The tuple is read from the entry that was published with the word `own`.
+#[inline(always)]
+pub fn settle<F: Family, K: Tables>(
     tables: &K,
     places: &Places,
-    tuple: &F::Tuple,
-    number: u32,
+    claim: Claim,
     own: Word,
+    now: u32,
 ) -> Word {
-    let tuple = opaque(tuple);
-    let Some(settings) = tables.settings() else {
+    let number = claim.number();
+    let Some(entry) = entry_at::<F, K>(tables, places, number) else {
         return own;
     };
-    // More than one other CPU may have opened it; each look finds one.
-    for _ in 0..TRIES {
-        let twin = locate::<F, K>(tables, settings, places, tuple, own.seen(), Some(number));
+    // SAFETY: an entry of the table; the tuple's words follow the flow word.
+    let tuple = unsafe { *entry.add(1).cast::<F::Tuple>() };
+    let tuple = opaque(&tuple);
+    // SAFETY: as above.
+    if Word(unsafe { load(entry) }).generation() != own.generation() {
+        // Evicted already: there is nothing left that could be a twin's.
+        return own;
+    }
+    for _ in 0..LOOKS {
+        let twin = locate::<F, K>(tables, places, tuple, None, Some(number));
         if twin >= NUMBERS {
             break;
         }
@@ -163,25 +108,25 @@ fn settle<F: Family, K: Tables>(
             break;
         };
         // SAFETY: an entry of the table.
-        let Some(word) = (unsafe { settled(settings, entry, tuple, own.seen()) }) else {
+        let Some((word, _)) = (unsafe { held(entry, tuple) }) else {
             continue;
         };
-        tables.count_event(FlowEvent::Twin);
-        if slot(places, twin) < slot(places, number) {
-            if let Some(own_entry) = entry_at::<F, K>(tables, places, number) {
-                // SAFETY: as above.
-                unsafe { retire(tables, own_entry, own) };
+        let (own_slot, slot) = (
+            slot_at::<F::Tuple>(places, number),
+            slot_at::<F::Tuple>(places, twin),
+        );
+        if word.has_expired(now) {
+            if tables.retire(slot, word) {
+                tables.count_event(FlowEvent::Expired);
             }
+            continue;
+        }
+        tables.count_event(FlowEvent::Twin);
+        if slot.0 < own_slot.0 {
+            tables.retire(own_slot, own);
             return word;
         }
-        // SAFETY: as above.
-        unsafe { retire(tables, entry, word) };
+        tables.retire(slot, word);
     }
     own
-}
-
-/// Number in the whole table of a tuple's entry.
-#[inline(always)]
-fn slot(places: &Places, number: u32) -> u64 {
-    u64::from(places.half(number / WAYS as u32)) * WAYS as u64 + u64::from(number % WAYS as u32)
 }

@@ -6,11 +6,11 @@
 
 use lvs_common::{
     Family as Number,
-    flow::{WAYS, Word},
-    map::{FlowEvent, Settings, Sweep},
+    flow::{Link, Slot, Tuple, WAYS, Word},
+    map::{FlowEvent, Sweep},
 };
 
-use super::{age, entry_offset, retire::release, timeout};
+use super::{entry_offset, link_of, retire::release};
 use crate::{
     atomic::load,
     family::{Family, V4, V6},
@@ -20,25 +20,17 @@ use crate::{
 /// Sweeps the `index`-th half bucket of a request and notes the outcome in it.
 #[inline(always)]
 pub fn sweep<K: Tables>(tables: &K, sweep: &mut Sweep, index: u32) {
-    let Some(settings) = tables.settings() else {
-        return;
-    };
     let half = sweep.first.wrapping_add(index);
     if sweep.family == Number::Ipv4 as u32 {
-        sweep_half::<V4, K>(tables, settings, sweep, half);
+        sweep_half::<V4, K>(tables, sweep, half);
     } else {
-        sweep_half::<V6, K>(tables, settings, sweep, half);
+        sweep_half::<V6, K>(tables, sweep, half);
     }
 }
 
 /// Retires the expired flows of one half bucket.
 #[inline(always)]
-pub fn sweep_half<F: Family, K: Tables>(
-    tables: &K,
-    settings: &Settings,
-    sweep: &mut Sweep,
-    half: u32,
-) {
+pub fn sweep_half<F: Family, K: Tables>(tables: &K, sweep: &mut Sweep, half: u32) {
     let Some(first) = F::half(tables, half) else {
         return;
     };
@@ -49,11 +41,16 @@ pub fn sweep_half<F: Family, K: Tables>(
         if !word.is_live() {
             continue;
         }
-        let has_expired = age(word, tables.now()) > timeout(settings, word);
+        // SAFETY: as above.
+        let link = unsafe { link_of::<F::Tuple>(entry) };
         // One try: whoever changed the word meanwhile has seen the flow alive.
         // SAFETY: as above.
-        if has_expired && unsafe { release(tables, entry, word) } {
+        if word.has_expired(tables.now()) && unsafe { release(tables, entry, word) } {
             tables.count_event(FlowEvent::Expired);
+            if link.is_some() {
+                let slot = Slot::new(F::Tuple::FAMILY, half, way as u32);
+                tables.end(link, Link::new(slot, word.generation()));
+            }
             sweep.retired += 1;
         } else {
             sweep.live += 1;

@@ -2,11 +2,10 @@
 
 use lvs_common::{
     flow::{Class, Word},
-    map::{FlowEvent, Settings},
+    map::FlowEvent,
     tcp::State,
 };
 
-use super::{age, timeout};
 use crate::atomic::{is_zero, sign};
 
 /// Class of every state number, four bits each; that of an established flow or one of UDP is the
@@ -33,14 +32,14 @@ const CLASSES: u64 = {
 };
 
 /// How readily an entry is given away, and which of its tuple's sixteen entries it is:
-/// `class | age in ticks (32 bits) | number (4 bits)`. The greatest goes first: by class, and within
-/// it the longest silent.
+/// `class | 2^31 - 1 - ticks left (32 bits) | number (4 bits)`. The greatest goes first: by class, and
+/// within it the one that would be the first to expire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(transparent)]
 pub(super) struct Score(u64);
 
-const AGE: u32 = 4;
-const CLASS: u32 = AGE + 32;
+const LEFT: u32 = 4;
+const CLASS: u32 = LEFT + 32;
 
 impl Score {
     /// Above that of every entry that must not be taken, below all others.
@@ -51,11 +50,11 @@ impl Score {
     /// Written without branches: with them the verifier would follow every combination of sixteen
     /// entries.
     #[inline(always)]
-    pub(super) fn of(settings: &Settings, word: Word, now: u32, number: u32) -> Self {
+    pub(super) fn of(word: Word, now: u32, number: u32) -> Self {
         let class = CLASSES >> (4 * word.state()) & 0xf;
-        let age = age(word, now);
+        let left = i64::from(word.left(now));
         let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
-        let expired = live & sign(i64::from(timeout(settings, word)) - i64::from(age));
+        let expired = live & sign(left);
         // Proven needs several packets: with two it is young, and with one no more than half-open.
         let proven = is_zero(class ^ Class::Proven as u64);
         let few = sign(i64::from(word.packets()) - i64::from(Word::MANY));
@@ -63,7 +62,8 @@ impl Score {
         let unproven = proven & few & !sign(-i64::from(word.reply_seen()));
         let class = class + (unproven & 1) + (unproven & single & 1);
         let class = (class & !expired) | (Class::Expired as u64 & expired);
-        Self(class << CLASS | u64::from(age) << AGE | u64::from(number))
+        let urgency = (i64::from(i32::MAX) - left).cast_unsigned();
+        Self(class << CLASS | urgency << LEFT | u64::from(number))
     }
 
     /// The greater of both, without a branch.
@@ -105,27 +105,17 @@ impl Score {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lvs_common::flow::Keys;
 
     const NOW: u32 = 5_000;
 
-    fn settings() -> Settings {
-        Settings {
-            keys: Keys::new([0; Keys::WORDS]),
-            mask4: 3,
-            mask6: 3,
-            timeouts: [1_000; 16],
-        }
-    }
-
     fn class(word: Word) -> u64 {
-        Score::of(&settings(), word, NOW, 0).class()
+        Score::of(word, NOW, 0).class()
     }
 
-    fn tcp(state: State, packets: u8, seen: u32) -> Word {
+    fn tcp(state: State, packets: u8, deadline: u32) -> Word {
         let number = Word::of_tcp(state as u8);
-        (1..packets).fold(Word::open(1, number, seen), |word, _| {
-            word.advanced(number, seen)
+        (1..packets).fold(Word::open(1, number, deadline), |word, _| {
+            word.advanced(number, deadline)
         })
     }
 
@@ -139,14 +129,8 @@ mod tests {
             class(tcp(Established, 3, NOW).retired()),
             Class::Free as u64
         );
-        assert_eq!(
-            class(tcp(Established, 3, NOW - 1_001)),
-            Class::Expired as u64
-        );
-        assert_eq!(
-            class(tcp(Established, 3, NOW - 1_000)),
-            Class::Proven as u64
-        );
+        assert_eq!(class(tcp(Established, 3, NOW - 1)), Class::Expired as u64);
+        assert_eq!(class(tcp(Established, 3, NOW)), Class::Proven as u64);
         for state in [FinWait, TimeWait, Close, CloseWait, LastAck] {
             assert_eq!(
                 class(tcp(state, 3, NOW)),
@@ -184,18 +168,24 @@ mod tests {
     fn a_busy_entry_is_nobodys_victim() {
         assert_eq!(class(Word::FREE.claimed()), 0);
         assert_eq!(class(tcp(State::Established, 3, 0).claimed()), 0);
-        let busy = Score::of(&settings(), Word::FREE.claimed(), u32::MAX, 15);
-        assert_eq!(Score::LEAST.max(busy), Score::LEAST);
+        for now in [0, NOW, u32::MAX / 2, u32::MAX / 2 + 1, u32::MAX] {
+            let busy = Score::of(Word::FREE.claimed(), now, 15);
+            assert_eq!(Score::LEAST.max(busy), Score::LEAST);
+        }
     }
 
     #[test]
-    fn the_longest_silent_goes_first() {
-        let settings = settings();
-        let older = Score::of(&settings, tcp(State::Established, 3, NOW - 500), NOW, 3);
-        let newer = Score::of(&settings, tcp(State::Established, 3, NOW - 499), NOW, 15);
-        assert_eq!(newer.max(older), older);
-        assert_eq!(older.max(newer), older);
-        assert_eq!(older.number(), 3);
-        assert_eq!(older.event(), FlowEvent::EvictedProven);
+    fn the_first_to_expire_goes_first() {
+        let sooner = Score::of(tcp(State::Established, 3, NOW + 499), NOW, 3);
+        let later = Score::of(tcp(State::Established, 3, NOW + 500), NOW, 15);
+        assert_eq!(later.max(sooner), sooner);
+        assert_eq!(sooner.max(later), sooner);
+        assert_eq!(sooner.number(), 3);
+        assert_eq!(sooner.event(), FlowEvent::EvictedProven);
+        // Of two that have expired, the one that did so first; and both before any other.
+        let long = Score::of(tcp(State::Established, 3, NOW - 400), NOW, 0);
+        let short = Score::of(tcp(State::Close, 3, NOW - 1), NOW, 1);
+        assert_eq!(long.max(short), long);
+        assert_eq!(short.max(sooner), short);
     }
 }

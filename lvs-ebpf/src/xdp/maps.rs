@@ -9,20 +9,24 @@ use aya_ebpf::{
     maps::{Array, HashMap, PerCpuArray},
 };
 use lvs_common::{
-    Reason,
-    flow::{TICK_SHIFT, Tuple, Tuple4, Tuple6, WAYS},
+    Family as Number, Reason,
+    flow::{Link, Places, Slot, TICK_SHIFT, Tuple, Tuple4, Tuple6, WAYS, Word},
     map::{
         Backend, Counters, FlowEvent, INTERFACE_SLOTS, Interface, Line, NextHop, RingChunk,
-        Service, ServiceKey, Settings,
+        Service, ServiceKey, Settings, Timeouts,
     },
 };
-use lvs_ebpf::kernel::Tables;
+use lvs_ebpf::{family::Family, kernel::Tables, table::Claim};
+
+use super::cold;
 
 type Half4 = [u64; WAYS * <Tuple4 as Tuple>::ENTRY_WORDS];
 type Half6 = [u64; WAYS * <Tuple6 as Tuple>::ENTRY_WORDS];
 
 #[map]
 static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
+#[map]
+static TIMEOUTS: Array<Timeouts> = Array::with_max_entries(1, 0);
 #[map]
 static INTERFACES: Array<Interface> = Array::with_max_entries(INTERFACE_SLOTS, 0);
 #[map]
@@ -88,6 +92,11 @@ impl Tables for Maps {
     #[inline(always)]
     fn settings(&self) -> Option<&Settings> {
         SETTINGS.get(0)
+    }
+
+    #[inline(always)]
+    fn timeouts(&self, number: u32) -> Option<&Timeouts> {
+        TIMEOUTS.get(number)
     }
 
     #[inline(always)]
@@ -165,5 +174,36 @@ impl Tables for Maps {
             // SAFETY: as in `count`.
             unsafe { *count += 1 };
         }
+    }
+
+    #[inline(always)]
+    fn claim<F: Family>(&self, places: &Places, now: u32) -> Claim {
+        Claim(match F::Tuple::FAMILY {
+            Number::Ipv4 => cold::claim4(places.to_bits(), now),
+            Number::Ipv6 => cold::claim6(places.to_bits(), now),
+        })
+    }
+
+    #[inline(always)]
+    fn settle<F: Family>(&self, places: &Places, claim: Claim, own: Word, now: u32) -> Word {
+        Word(match F::Tuple::FAMILY {
+            Number::Ipv4 => cold::settle4(places.to_bits(), claim.0, own.0, now),
+            Number::Ipv6 => cold::settle6(places.to_bits(), claim.0, own.0, now),
+        })
+    }
+
+    #[inline(always)]
+    fn retire(&self, slot: Slot, flow: Word) -> bool {
+        cold::retire(slot.0, flow.0) != 0
+    }
+
+    #[inline(always)]
+    fn end(&self, link: Link, back: Link) {
+        cold::end(link.0, back.0);
+    }
+
+    #[inline(always)]
+    fn mirror(&self, slot: Slot, flow: Word) {
+        cold::mirror(slot.0, flow.0);
     }
 }

@@ -1,5 +1,6 @@
 //! What exists for the BPF target alone.
 
+mod cold;
 mod frame;
 mod maps;
 mod program;
@@ -25,6 +26,16 @@ pub(crate) fn lvs(ctx: XdpContext) -> u32 {
 )]
 pub(crate) fn sweep(ctx: XdpContext) -> u32 {
     program::sweep(&ctx)
+}
+
+/// Ends given flows; its "packet" is a [`Flush`](lvs_common::map::Flush).
+#[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
+pub(crate) fn flush(ctx: XdpContext) -> u32 {
+    program::flush(&ctx)
 }
 
 #[panic_handler]

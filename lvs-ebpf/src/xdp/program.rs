@@ -10,7 +10,7 @@ use aya_ebpf::{
 use aya_log_ebpf::debug;
 use lvs_common::{
     Reason, Verdict,
-    map::{SWEEP_CHUNK, Sweep},
+    map::{FLUSH_CHUNK, Flush, SWEEP_CHUNK, Sweep},
 };
 use lvs_ebpf::{Action, kernel::Frame as _, table, walk};
 
@@ -86,5 +86,31 @@ extern "C" fn sweep_one(index: u64, context: *mut c_void) -> i64 {
     // SAFETY: the context that `sweep` gave to bpf_loop.
     let sweep = unsafe { &mut *context.cast::<Sweep>() };
     table::sweep(&Maps, sweep, index as u32);
+    0
+}
+
+/// Ends the flows that the "packet" names, and answers in it.
+#[inline(always)]
+pub(crate) fn flush(ctx: &XdpContext) -> u32 {
+    let request = ctx.data() as *mut Flush;
+    if ctx.data() + size_of::<Flush>() > ctx.data_end() {
+        return XDP_ABORTED;
+    }
+    // SAFETY: in bounds by the check above. A loop's context must be on the stack.
+    let mut flush = unsafe { *request };
+    let count = flush.count.min(FLUSH_CHUNK as u32);
+    // SAFETY: `flush_one` has the signature of a callback of bpf_loop, and `flush` outlives the call.
+    unsafe {
+        bpf_loop(count, flush_one as *mut c_void, (&raw mut flush).cast(), 0);
+    }
+    // SAFETY: in bounds by the check above.
+    unsafe { (*request).ended = flush.ended };
+    XDP_PASS
+}
+
+extern "C" fn flush_one(index: u64, context: *mut c_void) -> i64 {
+    // SAFETY: the context that `flush` gave to bpf_loop.
+    let flush = unsafe { &mut *context.cast::<Flush>() };
+    table::flush(&Maps, flush, index as u32);
     0
 }

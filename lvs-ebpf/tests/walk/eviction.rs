@@ -9,7 +9,7 @@ use lvs_common::{
 use lvs_ebpf::{
     atomic,
     family::{V4, V6},
-    host::{AnyTuple, Memory, TICKS_PER_SECOND},
+    host::{AnyTuple, Memory},
     kernel::Tables as _,
     table::{Hit, find},
 };
@@ -25,22 +25,22 @@ fn tiny() -> Memory {
     with_sites(interfaces().halves(4), 1).build()
 }
 
-const fn tcp(site: Site, state: State, now: u32) -> Word {
-    Word::open(only(site), Word::of_tcp(state as u8), now)
+const fn tcp(site: Site, state: State, deadline: u32) -> Word {
+    Word::open(only(site), Word::of_tcp(state as u8), deadline)
 }
 
 /// A flow of this class, or one that will be; the number varies how it came to it.
-fn of_class(site: Site, class: Class, number: u16, now: u32) -> Word {
-    let again = |word: Word| word.advanced(word.state(), now);
-    let established = tcp(site, State::Established, now);
+fn of_class(site: Site, class: Class, number: u16, deadline: u32) -> Word {
+    let again = |word: Word| word.advanced(word.state(), deadline);
+    let established = tcp(site, State::Established, deadline);
     match class {
         Class::Free => Word::FREE,
         Class::Closing => match number % 3 {
-            0 => tcp(site, State::FinWait, now),
-            1 => tcp(site, State::TimeWait, now),
-            _ => tcp(site, State::CloseWait, now),
+            0 => tcp(site, State::FinWait, deadline),
+            1 => tcp(site, State::TimeWait, deadline),
+            _ => tcp(site, State::CloseWait, deadline),
         },
-        Class::HalfOpen => tcp(site, State::SynRecv, now),
+        Class::HalfOpen => tcp(site, State::SynRecv, deadline),
         Class::Young => again(established),
         Class::Expired | Class::Proven => again(again(established)),
     }
@@ -66,7 +66,7 @@ fn clients(memory: &Memory, site: Site) -> Vec<u16> {
 
 /// Fills the table with flows of these classes in turn; yields the class of each client's flow.
 ///
-/// All are entered at one time, so that none takes another's place, and were last seen a tick apart.
+/// All are entered at one time, so that none takes another's place, and would expire a tick apart.
 fn fill(memory: &Memory, site: Site, classes: &[Class]) -> Vec<Class> {
     let all: Vec<Class> = (0..usize::from(ENTRIES))
         .map(|client| classes[client % classes.len()])
@@ -78,12 +78,11 @@ fn fill(memory: &Memory, site: Site, classes: &[Class]) -> Vec<Class> {
     let entries: Vec<*mut u64> = (0..ENTRIES)
         .map(|client| entry(memory, site, client).entry)
         .collect();
-    memory.pass(901 * TICKS_PER_SECOND);
-    for (entry, class) in entries.iter().zip(&all) {
-        memory.pass(1);
+    memory.pass(1);
+    for (client, (entry, class)) in (0..).zip(entries.iter().zip(&all)) {
         if *class != Class::Expired {
             // SAFETY: an entry of the table.
-            unsafe { atomic::store_low(*entry, memory.now()) };
+            unsafe { atomic::store_low(*entry, memory.now() + client) };
         }
     }
     assert_eq!(
@@ -118,7 +117,7 @@ fn goes_first(site: Site, classes: &[Class], expected: Class) {
     assert_eq!(gone.len(), 1, "{classes:?}");
     assert_eq!(all[usize::from(gone[0])], expected, "{classes:?}");
     if expected != Class::Expired {
-        // Of its class the one that has been silent for the longest.
+        // Of its class the one that would be the first to expire.
         let first = all.iter().position(|class| *class == expected).unwrap();
         assert_eq!(gone[0], first as u16, "{classes:?}");
     }

@@ -7,6 +7,7 @@ use lvs_ebpf::{
     Action,
     family::{V4, V6},
     host::{AnyTuple, Buffer, Flow, Memory, Probe, Setup, audit, judge, read},
+    kernel::Tables as _,
     table::open,
 };
 
@@ -191,8 +192,8 @@ pub(crate) fn flow(memory: &Memory, site: Site, client: u16) -> Flow {
 /// Puts a flow with this word into the table, as a packet that was seen then would have done.
 pub(crate) fn enter(memory: &Memory, site: Site, client: u16, word: Word) {
     let opened = match site.tuple(client) {
-        AnyTuple::V4(tuple) => open::<V4, _>(memory, &tuple, word),
-        AnyTuple::V6(tuple) => open::<V6, _>(memory, &tuple, word),
+        AnyTuple::V4(tuple) => open::<V4, _>(memory, &tuple, word, memory.now()),
+        AnyTuple::V6(tuple) => open::<V6, _>(memory, &tuple, word, memory.now()),
     };
     assert!(opened.is_new(), "there was such a flow");
 }

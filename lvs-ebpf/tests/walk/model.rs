@@ -1,7 +1,10 @@
 //! Random packets, clock jumps and sweeps on a table of sixteen entries, against a model: a map of
 //! flows. Every tuple may be in all entries there, so the model says exactly who may be evicted.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use lvs_common::{
     Reason,
@@ -65,16 +68,24 @@ struct Known {
     backend: u16,
     state: Option<State>,
     packets: u8,
-    seen: u32,
+    deadline: u32,
 }
 
 impl Known {
-    fn timeout(self) -> u32 {
+    /// The flow after a packet that it was seen by now.
+    fn seen(self, now: u32) -> Self {
         let seconds = match self.state {
             None => 300,
             Some(state) => TIMEOUTS.iter().find(|(each, _)| *each == state).unwrap().1,
         };
-        seconds * TICKS_PER_SECOND
+        Self {
+            deadline: now.wrapping_add(seconds * TICKS_PER_SECOND),
+            ..self
+        }
+    }
+
+    fn left(self, now: u32) -> i32 {
+        self.deadline.wrapping_sub(now).cast_signed()
     }
 
     fn class(self) -> Class {
@@ -97,7 +108,7 @@ impl Known {
                 other => panic!("{other:?} in the table"),
             },
             packets: word.packets(),
-            seen: word.seen(),
+            deadline: word.deadline(),
         }
     }
 }
@@ -111,8 +122,7 @@ struct Model {
 
 impl Model {
     fn expire(&mut self, now: u32) {
-        self.flows
-            .retain(|_, flow| now.wrapping_sub(flow.seen) <= flow.timeout());
+        self.flows.retain(|_, flow| flow.left(now) >= 0);
     }
 
     /// What must become of a packet: its backend, and whether it opened a flow.
@@ -126,7 +136,7 @@ impl Model {
             } else {
                 flow.state = flow.state.map(|state| kernel::next(state, flags));
                 flow.packets = (flow.packets + 1).min(Word::MANY);
-                flow.seen = now;
+                *flow = flow.seen(now);
                 return Some((flow.backend, false));
             }
         }
@@ -141,9 +151,9 @@ impl Model {
             backend,
             state: is_tcp.then(|| kernel::next(State::None, flags)),
             packets: 1,
-            seen: now,
+            deadline: 0,
         };
-        self.flows.insert(tuple, flow);
+        self.flows.insert(tuple, flow.seen(now));
         Some((backend, true))
     }
 
@@ -165,7 +175,7 @@ impl Model {
             assert_eq!(lost, [] as [&(AnyTuple, Known); 0], "there was room");
             return;
         }
-        let worth = |flow: &Known| (flow.class(), now.wrapping_sub(flow.seen));
+        let worth = |flow: &Known| (flow.class(), Reverse(flow.left(now)));
         let [(tuple, flow)] = lost[..] else {
             panic!("one flow must go, not {lost:?}");
         };

@@ -38,9 +38,10 @@ fn fill<F: Family>(site: Site, tuple: fn(u32) -> F::Tuple) {
     for seed in 0..SEEDS {
         let setup = lvs_ebpf::host::Setup::new(seed).room_for(u64::from(FLOWS));
         let memory = with_sites(setup, 1).build();
-        let word = Word::open(only(site), Word::UDP, memory.now());
+        let word = Word::open(only(site), Word::UDP, memory.deadline(Word::UDP));
+        let now = memory.now();
         for number in 0..FLOWS {
-            open::<F, _>(&memory, &tuple(number), word);
+            open::<F, _>(&memory, &tuple(number), word, now);
         }
         lost += evictions(&memory);
         let load = memory.load_of(only(site));

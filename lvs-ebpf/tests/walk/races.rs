@@ -13,6 +13,7 @@ use lvs_common::{
     flow::Stage,
     map::{
         Backend, FlowEvent, Interface, NextHop, RingChunk, Service, ServiceKey, Settings, Sweep,
+        Timeouts,
     },
     tcp::{ACK, SYN, State},
 };
@@ -76,6 +77,13 @@ impl<'a> Raced<'a> {
         }
     }
 
+    /// The first look at the table after a booking is the one for a twin.
+    fn looks(&self) {
+        if self.has_booked.get() {
+            self.reached(Point::Published);
+        }
+    }
+
     fn assert_all_had_their_turn(&self) {
         assert!(self.others.borrow().is_empty(), "another CPU had no turn");
     }
@@ -92,10 +100,10 @@ impl<'a> Raced<'a> {
 
 impl Tables for Raced<'_> {
     fn settings(&self) -> Option<&Settings> {
-        if self.has_booked.get() {
-            self.reached(Point::Published);
-        }
         self.memory.settings()
+    }
+    fn timeouts(&self, number: u32) -> Option<&Timeouts> {
+        self.memory.timeouts(number)
     }
     fn now(&self) -> u32 {
         self.reached(Point::Clock);
@@ -105,9 +113,11 @@ impl Tables for Raced<'_> {
         self.memory.interface(index)
     }
     fn half4(&self, half: u32) -> Option<*mut u64> {
+        self.looks();
         self.memory.half4(half)
     }
     fn half6(&self, half: u32) -> Option<*mut u64> {
+        self.looks();
         self.memory.half6(half)
     }
     fn service_id(&self, key: &ServiceKey) -> Option<u32> {

@@ -4,7 +4,7 @@ use lvs_common::{
     flow::{Stage, Word},
     tcp::{ACK, FIN, RST, SYN, State},
 };
-use lvs_ebpf::{host::Load, kernel::Tables as _};
+use lvs_ebpf::host::Load;
 
 use crate::{
     farm::{Site, assert_sound, enter, flow, only, send, single},
@@ -26,7 +26,11 @@ fn live(site: Site, story: &[(u8, State, Load)]) {
             Some(Stage::Tcp(*state)),
             "step {step} of {story:?}"
         );
-        assert_eq!(word.seen(), memory.now(), "step {step}");
+        assert_eq!(
+            word.deadline(),
+            memory.deadline(word.state()),
+            "step {step}"
+        );
         assert_eq!(
             usize::from(word.packets()),
             (step + 1).min(3),
@@ -102,7 +106,8 @@ fn every_state_follows_the_kernels_table_on_every_segment() {
                 continue;
             }
             let memory = single();
-            let word = Word::open(only(Site::Web), Word::of_tcp(state as u8), memory.now());
+            let number = Word::of_tcp(state as u8);
+            let word = Word::open(only(Site::Web), number, memory.deadline(number));
             enter(&memory, Site::Web, 1, word);
             send(&memory, &Site::Web.packet(1, flags));
             let next = kernel::next(state, flags);

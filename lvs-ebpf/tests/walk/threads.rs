@@ -62,20 +62,19 @@ fn churn<F: Patterned>(memory: &Memory, seed: u64) {
         let tuple = F::tuple(number);
         let now = memory.now();
         let flags = [SYN, ACK, FIN | ACK, RST, SYN | ACK][random.random_range(0..5)];
-        let segment = Segment::new(6, flags);
+        let segment = Segment::of_client(6, flags);
         let whose = backend_of(number);
         if let Some(hit) = find::<F, _>(memory, settings, &tuple, now) {
             assert_eq!(hit.word.backend(), whose, "half of another entry");
             if random.random_ratio(1, 8) {
-                // SAFETY: a hit is an entry of the table with a live word.
-                unsafe { retire(memory, hit.entry, hit.word) };
+                retire(memory, hit.slot, hit.word);
             } else {
-                advance(memory, &hit, segment, now);
+                advance(memory, &hit, segment, memory.timeouts(0).unwrap(), now);
             }
         } else {
             let state = Word::of_tcp(State::SynRecv as u8);
-            let word = Word::open(whose, state, now);
-            let opened = open::<F, _>(memory, &tuple, word);
+            let word = Word::open(whose, state, memory.deadline(state));
+            let opened = open::<F, _>(memory, &tuple, word, now);
             assert_eq!(opened.backend(), whose, "half of another entry");
         }
         if random.random_ratio(1, 64) {

@@ -27,7 +27,7 @@ fn one(site: Site, state: u8) -> Memory {
         &memory,
         site,
         1,
-        Word::open(only(site), state, memory.now()),
+        Word::open(only(site), state, memory.deadline(state)),
     );
     memory
 }
@@ -214,4 +214,36 @@ fn timeouts_are_settings() {
     assert_eq!(send(&memory, &Site::Dns.packet(1, 0)), first);
     memory.pass(8);
     assert_ne!(send(&memory, &Site::Dns.packet(1, 0)), first);
+}
+
+#[test]
+fn a_backend_may_have_timeouts_of_its_own() {
+    let mut setup = with_sites(interfaces(), 1);
+    setup.timeouts_of(only(Site::Dns), [7; 16]);
+    let memory = setup.build();
+    for site in [Site::Dns, Site::Dns6] {
+        send(&memory, &site.packet(1, 0));
+    }
+    memory.pass(7);
+    send(&memory, &Site::Dns.packet(1, 0));
+    memory.pass(8);
+    assert!(memory.flow(&Site::Dns.tuple(1)).is_none());
+    flow(&memory, Site::Dns6, 1);
+    assert_eq!(memory.sweep_all().retired, 1);
+    assert_sound(&memory);
+}
+
+/// As in IPVS: a timer that runs is not touched, the next packet sets it anew.
+#[test]
+fn a_new_timeout_holds_from_the_next_packet_on() {
+    let mut memory = single();
+    for client in [1, 2] {
+        send(&memory, &Site::Dns.packet(client, 0));
+    }
+    memory.set_timeout(Word::UDP, 7);
+    memory.pass(8);
+    send(&memory, &Site::Dns.packet(1, 0));
+    memory.pass(8);
+    assert!(memory.flow(&Site::Dns.tuple(1)).is_none());
+    flow(&memory, Site::Dns, 2);
 }

@@ -4,12 +4,11 @@ use std::{array, net::IpAddr, time::Duration};
 
 use anyhow::Result;
 use lvs_common::{
-    Family, ForwardingMode, Protocol, Scheduler,
-    flow::{Keys, Word, halves_for},
-    map::{Backend, NAME_LEN, NextHop, Ring, Service, ServiceKey, Settings},
-    tcp::State,
+    Family, ForwardingMode, MidStream, Protocol, Scheduler,
+    flow::{Keys, halves_for},
+    map::{Backend, NAME_LEN, NextHop, Ring, Service, ServiceKey, Settings, default_timeouts},
 };
-use lvs_ctl::datapath::{Clock, Datapath, Sizes};
+use lvs_ctl::datapath::{Datapath, Sizes};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use super::traffic::{OURS, VIP4, VIP6};
@@ -23,14 +22,13 @@ pub(super) const BACKENDS: u16 = 3;
 /// Port of the service.
 pub(super) const PORT: u16 = 80;
 const MTU: u32 = 1500;
-/// As IPVS has it.
-const UDP_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The data plane with a table for this many flows, and the service written.
 pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
     let halves = |of| halves_for(if of == family { flows.into() } else { 0 }) as u32;
     let sizes = Sizes {
         services: 1,
+        timeouts: 1,
         backends: u32::from(BACKENDS) + 1,
         next_hops: u32::from(BACKENDS) + 1,
         ring_chunks: 1,
@@ -43,8 +41,10 @@ pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
         keys: Keys::new(array::from_fn(|_| random.random())),
         mask4: sizes.halves4 - 1,
         mask6: sizes.halves6 - 1,
-        timeouts: timeouts(datapath.calibrate()?),
     })?;
+    let clock = datapath.calibrate()?;
+    let ticks = |seconds: u32| clock.ticks(Duration::from_secs(seconds.into()));
+    datapath.set_timeouts(0, default_timeouts(ticks))?;
     datapath.set_interface(LOOPBACK, OURS)?;
     let ids: Vec<u16> = (1..=BACKENDS).collect();
     for id in &ids {
@@ -79,7 +79,7 @@ fn backend(family: Family, id: u16) -> Backend {
         weight: 1,
         mode: ForwardingMode::Dr as u8,
         family: family as u8,
-        reserved: 0,
+        timeouts: 0,
     }
 }
 
@@ -93,18 +93,8 @@ fn service(family: Family, ring: Ring) -> Service {
             family: family as u8,
         },
         scheduler: Scheduler::Rr as u8,
-        reserved: [0; 3],
+        mid_stream: MidStream::Pass as u8,
+        reserved: [0; 2],
         name: [0; NAME_LEN],
     }
-}
-
-/// The kernel's timeouts, by the state number in a flow's word.
-fn timeouts(clock: Clock) -> [u32; 16] {
-    let mut ticks = [0; 16];
-    for state in &State::ALL[1..] {
-        let time = Duration::from_secs(state.default_timeout().into());
-        ticks[usize::from(Word::of_tcp(*state as u8))] = clock.ticks(time);
-    }
-    ticks[usize::from(Word::UDP)] = clock.ticks(UDP_TIMEOUT);
-    ticks
 }

@@ -6,6 +6,7 @@ use lvs_common::{
     flow::{Keys, Stage, Word},
     map::{
         Backend, Counters, FlowEvent, NAME_LEN, RING_CHUNK, Ring, Service, ServiceKey, Settings,
+        Timeouts,
     },
     ring,
 };
@@ -31,7 +32,7 @@ pub struct Rig {
     pub datapath: Datapath,
     stats: StatsReader,
     flows: FlowReader,
-    settings: Settings,
+    timeouts: Timeouts,
     /// Names; the index is the id.
     services: Vec<String>,
     /// Names; the index is the id, and 0 is nobody's.
@@ -67,6 +68,7 @@ impl Rig {
             .sum();
         let sizes = Sizes {
             services: services.len().max(1) as u32,
+            timeouts: 1,
             backends,
             next_hops: backends + SPARE,
             ring_chunks: chunks as u32 + SPARE,
@@ -81,15 +83,16 @@ impl Rig {
             })),
             mask4: halves - 1,
             mask6: halves - 1,
-            timeouts: [FOREVER; 16],
         };
+        let timeouts = [FOREVER; 16];
         datapath.set_settings(settings)?;
+        datapath.set_timeouts(0, timeouts)?;
         datapath.set_interface(INGRESS, BALANCER_MAC)?;
         let mut rig = Self {
             stats: datapath.stats()?,
             flows: datapath.flows()?,
             datapath,
-            settings,
+            timeouts,
             services: Vec::new(),
             backends: vec!["nobody".to_owned()],
             next_hop: 1,
@@ -118,7 +121,7 @@ impl Rig {
                 weight: backend.weight,
                 mode: ForwardingMode::Dr as u8,
                 family: Family::from(spec.address.ip()) as u8,
-                reserved: 0,
+                timeouts: 0,
             };
             self.datapath.write_backend(id.into(), entry)?;
             // The kernel's list, which rings are laid out by, has the newest backend first.
@@ -141,7 +144,8 @@ impl Rig {
             ring: self.write_ring(&turns)?.to_bits(),
             key,
             scheduler: spec.scheduler as u8,
-            reserved: [0; 3],
+            mid_stream: spec.mid_stream as u8,
+            reserved: [0; 2],
             name,
         };
         self.datapath.write_service(service, entry)?;
@@ -177,15 +181,16 @@ impl Rig {
         self.datapath.set_next_hop(backend, id)
     }
 
-    /// Has flows of this stage end after so many ticks of silence; the others last.
+    /// Has flows of this stage end after so many ticks of silence from their next packet on; the others
+    /// last.
     pub fn set_timeout(&mut self, stage: Stage, ticks: u32) -> Result<()> {
         let number = match stage {
             Stage::Tcp(state) => Word::of_tcp(state as u8),
             Stage::Udp => Word::UDP,
             Stage::Free | Stage::Busy => anyhow::bail!("{stage:?} is no stage of a flow"),
         };
-        self.settings.timeouts[usize::from(number)] = ticks;
-        self.datapath.set_settings(self.settings)
+        self.timeouts[usize::from(number)] = ticks;
+        self.datapath.set_timeouts(0, self.timeouts)
     }
 
     /// What the program makes of a frame.

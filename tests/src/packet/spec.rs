@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use lvs_common::{
-    Protocol, Scheduler,
+    MidStream, Protocol, Scheduler,
     map::{MAX_TAGS, NextHop},
 };
 
@@ -77,6 +77,8 @@ pub struct ServiceSpec {
     pub address: SocketAddr,
     /// Its scheduler.
     pub scheduler: Scheduler,
+    /// What becomes of its TCP segments of unknown flows.
+    pub mid_stream: MidStream,
     /// Its backends.
     pub backends: Vec<BackendSpec>,
 }
@@ -94,6 +96,7 @@ impl ServiceSpec {
             protocol,
             address,
             scheduler: Scheduler::Wrr,
+            mid_stream: MidStream::Pass,
             backends: backends.into_iter().collect(),
         }
     }

@@ -42,18 +42,25 @@ fn sweep_until(rig: &Rig, retired: u64) {
     assert_eq!(sum, retired, "flows were retired that should not be");
 }
 
-/// Waits until every flow in the table is at least a tick old, by a datagram that says what time it is.
+/// Has every flow of these clients, which exists, end after its next packet, and sends that.
+fn expire(rig: &mut Rig, site: Site, stage: Stage, ports: impl Iterator<Item = u16>) {
+    rig.set_timeout(stage, 0).expect("timeouts");
+    for port in ports {
+        let (verdict, _) = rig.walk(&site.next(port).bytes()).expect("a walk");
+        assert_eq!(verdict, Xdp::Tx, "{site:?}, port {port}");
+    }
+}
+
+/// Waits until the next tick, by a datagram whose flow says what time it is.
 fn wait_a_tick(rig: &Rig) {
-    let start = Instant::now();
-    let clock = Site::Dns6;
-    let seen = |flow: lvs_ctl::datapath::Flow| flow.word.seen();
-    let others = rig.flows().into_iter().map(seen).max();
-    loop {
-        send(rig, clock, 65_000, &[]);
-        let now = rig.flows().into_iter().map(seen).max();
-        if now > others {
-            return;
-        }
+    let clock = || {
+        send(rig, Site::Dns6, 65_000, &[]);
+        let flows = rig.flows().into_iter();
+        let clock = flows.filter(|flow| flow.source.port() == 65_000);
+        clock.map(|flow| flow.word.deadline()).next()
+    };
+    let (start, then) = (Instant::now(), clock());
+    while clock() == then {
         assert!(start.elapsed() < DEADLINE, "the clock stands still");
     }
 }
@@ -73,14 +80,18 @@ fn a_sweep_frees_what_expired_and_books_it_out() {
         }
     }
     assert_eq!(rig.flows().len(), 80);
-    rig.set_timeout(Stage::Udp, 0).expect("settings");
+    for site in [Site::Dns, Site::Dns6] {
+        expire(&mut rig, site, Stage::Udp, 1..=20);
+    }
     sweep_until(&rig, 40);
     assert_eq!(
         SITES.map(|site| load(&rig, site)),
         [(20, 0), (0, 0), (20, 0), (0, 0)]
     );
 
-    rig.set_timeout(ESTABLISHED, 0).expect("settings");
+    for site in [Site::Web, Site::Web6] {
+        expire(&mut rig, site, ESTABLISHED, 1..=20);
+    }
     sweep_until(&rig, 40);
     assert_eq!(SITES.map(|site| load(&rig, site)), [(0, 0); 4]);
     assert_eq!(rig.flows(), []);
@@ -90,13 +101,13 @@ fn a_sweep_frees_what_expired_and_books_it_out() {
 #[test]
 fn each_state_has_a_timeout_of_its_own() {
     let mut rig = farm();
+    rig.set_timeout(FIN_WAIT, 0).expect("timeouts");
     for site in [Site::Web, Site::Web6] {
         send(&rig, site, 1, &[]);
         send(&rig, site, 2, &[ACK]);
         send(&rig, site, 3, &[ACK, FIN | ACK]);
         send(&rig, site, 4, &[ACK, FIN | ACK]);
     }
-    rig.set_timeout(FIN_WAIT, 0).expect("settings");
     sweep_until(&rig, 4);
     let swept = rig.datapath.sweep().expect("a sweep");
     assert_eq!((swept.retired, swept.live), (0, 4));
@@ -123,18 +134,22 @@ fn an_expired_flow_is_none() {
     for site in [Site::Web, Site::Web6] {
         let mut rig = farm();
         send(&rig, site, 1, &[ACK]);
-        rig.set_timeout(ESTABLISHED, 0).expect("settings");
+        expire(&mut rig, site, ESTABLISHED, 1..=1);
         wait_a_tick(&rig);
         let (ack, syn) = (site.next(1), site.first(1));
         let opens = Case::sent("a SYN", &syn, site.backend(), &site.hop());
-        let opens = opens.opens_active(site.backend());
+        // The old one is booked out when the new one is: it has the same tuple.
+        let opens = opens
+            .opens_active(site.backend())
+            .and(&format!("load.{}.active", site.backend()), -1)
+            .and("event.expired", 1);
         rig.run([
             Case::untouched("an ACK", ack.bytes(), Reason::NoFlow),
             opens,
             Case::sent("a SYN again", &syn, site.backend(), &site.hop()),
         ]);
-        // Whichever place the new flow took, only the old one is swept.
-        rig.datapath.sweep().expect("a sweep");
+        let swept = rig.datapath.sweep().expect("a sweep");
+        assert_eq!((swept.retired, swept.live), (0, 2), "the clock's flow too");
         assert_eq!(load(&rig, site), (1, 0), "{site:?}");
     }
 }
@@ -147,7 +162,7 @@ fn new_flows_take_the_places_of_expired_ones() {
         send(&rig, Site::Web, port, &[ACK]);
     }
     assert_eq!(load(&rig, Site::Web), (16, 0));
-    rig.set_timeout(ESTABLISHED, 0).expect("settings");
+    expire(&mut rig, Site::Web, ESTABLISHED, 1..=16);
     wait_a_tick(&rig);
     for port in 17..=32 {
         send(&rig, Site::Web, port, &[]);

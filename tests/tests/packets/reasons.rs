@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lvs_common::{Protocol, Reason, tcp};
+use lvs_common::{MidStream, Protocol, Reason, tcp};
 use lvs_tests::packet::{BackendSpec, Case, Frame, Hop, INGRESS, Rig, ServiceSpec, Xdp};
 
 use crate::farm::{Site, address};
@@ -29,7 +29,17 @@ fn services() -> Vec<ServiceSpec> {
         weight: 0,
         ..BackendSpec::behind(hop)
     };
+    let strict = ServiceSpec {
+        mid_stream: MidStream::Drop,
+        ..tcp("strict", "10.0.0.35:80", BackendSpec::behind(hop))
+    };
+    let sloppy = ServiceSpec {
+        mid_stream: MidStream::Schedule,
+        ..tcp("sloppy", "10.0.0.36:80", BackendSpec::behind(hop))
+    };
     vec![
+        strict,
+        sloppy,
         Site::Web.service(),
         tcp("far", "10.0.0.31:80", BackendSpec::behind(elsewhere)),
         tcp("tagged", "10.0.0.32:80", BackendSpec::behind(tagged)),
@@ -41,7 +51,8 @@ fn services() -> Vec<ServiceSpec> {
 /// A row for each reason.
 fn table() -> Vec<Case> {
     let site = Site::Web;
-    let syn = |service: &str| Frame::tcp(site.client(1), address(service), tcp::SYN);
+    let to = |service: &str, flags| Frame::tcp(site.client(1), address(service), flags);
+    let syn = |service: &str| to(service, tcp::SYN);
     let spoilt = |at: usize, byte: u8| {
         let mut frame = site.first(2).bytes();
         frame[at] = byte;
@@ -66,6 +77,23 @@ fn table() -> Vec<Case> {
         other("more fragments", spoilt(20, 0x20), Reason::Fragment),
         other("port 81", spoilt(37, 81), Reason::NoService),
         other("an ACK of nothing", site.next(2).bytes(), Reason::NoFlow),
+        other(
+            "an ACK of nothing, to who drops it",
+            to("10.0.0.35:80", tcp::ACK).bytes(),
+            Reason::MidStream,
+        ),
+        Case::sent(
+            "an ACK of nothing, to who takes it",
+            &to("10.0.0.36:80", tcp::ACK),
+            "sloppy-1",
+            &Hop::neighbour(20),
+        )
+        .opens_active("sloppy-1"),
+        other(
+            "an RST of nothing, to who takes segments",
+            Frame::tcp(site.client(2), address("10.0.0.36:80"), tcp::RST).bytes(),
+            Reason::NoFlow,
+        ),
         other("no weight", syn("10.0.0.34:80").bytes(), Reason::NoBackend),
         other(
             "no MAC address",

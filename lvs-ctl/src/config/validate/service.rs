@@ -12,7 +12,10 @@ use super::super::{
     raw::Node,
     report::{Place, Report},
 };
-use super::backends::{self, Frame};
+use super::{
+    Defaults,
+    backends::{self, Frame},
+};
 
 /// A service, and of one that has errors what other services can still be compared with.
 pub(super) struct Draft {
@@ -27,13 +30,15 @@ pub(super) struct Draft {
 }
 
 /// Reads a service; `None` for what isn't a mapping, which is reported.
-pub(super) fn draft(node: &Node, report: &mut Report) -> Option<Draft> {
+pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Option<Draft> {
     let known = &[
         "name",
         "protocol",
         "address",
         "scheduler",
         "mode",
+        "timeouts",
+        "mid_stream",
         "backends",
     ];
     let fields = Fields::read(node, "a service", known, report)?;
@@ -49,6 +54,8 @@ pub(super) fn draft(node: &Node, report: &mut Report) -> Option<Draft> {
     let scheduler = fields.optional("scheduler", Service::DEFAULT_SCHEDULER, scheduler, report);
     let mode = |text: &str| choice(text, "forwarding mode", ForwardingMode::ALL);
     let mode = fields.optional("mode", Service::DEFAULT_MODE, mode, report);
+    let timeouts = super::timeouts(&fields, defaults.timeouts, report);
+    let mid_stream = super::mid_stream(&fields, defaults.mid_stream, report);
     let frame = Frame {
         service: node.place,
         address: address.map(|(address, _)| address),
@@ -71,6 +78,8 @@ pub(super) fn draft(node: &Node, report: &mut Report) -> Option<Draft> {
             address,
             scheduler: scheduler?,
             mode: mode?,
+            timeouts: timeouts?,
+            mid_stream: mid_stream?,
             backends: backends?,
         })
     };

@@ -14,12 +14,12 @@ use aya_ebpf::{
 use lvs_common::{
     Protocol, Reason, Verdict,
     flow::{Tuple as _, Word},
-    map::Settings,
     tcp,
 };
 use lvs_ebpf::{
     Action,
-    atomic::{load, nth16, replace, store_low},
+    atomic::{load, replace, store_low},
+    backend::backend,
     deliver,
     family::{V4, V6},
     guard::guard,
@@ -28,7 +28,7 @@ use lvs_ebpf::{
     parse::{Cursor, ethernet},
     schedule::schedule,
     service::service,
-    table::Segment,
+    table::{Segment, deadline},
 };
 use network_types::eth::EtherType;
 
@@ -40,7 +40,6 @@ use super::{
 
 const IPV4: u16 = EtherType::Ipv4 as u16;
 const IPV6: u16 = EtherType::Ipv6 as u16;
-const UDP: u8 = Protocol::Udp as u8;
 
 /// Walks a packet, counts its reason, and gives the verdict.
 #[inline(always)]
@@ -82,53 +81,42 @@ fn walk_ip<F: Stored, K: Kind>(
     link: Link,
 ) -> Result<Action, Reason> {
     let packet = F::parse(cursor, link)?;
-    let settings = Maps.settings().ok_or(Reason::Inconsistent)?;
     let now = Maps.now();
-    let backend = match existing::<F, K>(settings, &packet, now) {
-        Some(backend) => backend,
+    let id = match existing::<F, K>(&packet, now) {
+        Some(id) => id,
         None => admit::<F, K>(&packet, now)?,
     };
-    deliver::<F, Maps, Xdp>(&Maps, frame, &packet, u32::from(backend))
+    deliver::<F, Maps, Xdp>(&Maps, frame, &packet, &backend(&Maps, id)?)
 }
 
 /// The backend of a packet that belongs to a flow.
 #[inline(always)]
-fn existing<F: Stored, K: Kind>(
-    settings: &Settings,
-    packet: &Packet<F::Tuple>,
-    now: u32,
-) -> Option<u16> {
+fn existing<F: Stored, K: Kind>(packet: &Packet<F::Tuple>, now: u32) -> Option<u16> {
     let flows = F::flows::<K>();
     let entry = flows.get_ptr_mut(packet.tuple)?;
     // SAFETY: the value of an element, which is a word, here and below.
     let word = Word(unsafe { load(entry) });
-    let expired = word.age(now) > nth16(&settings.timeouts, word.state());
-    if expired || tcp::begins(packet.tcp_flags) && word.is_finished() {
+    if word.has_expired(now) || tcp::begins(packet.tcp_flags) && word.is_finished() {
         // It fails if another CPU was faster, which is as good.
         let _ = flows.remove(packet.tuple);
         return None;
     }
-    let next = word.advanced(next_state(word, packet), now);
-    if !next.same_but_seen(word) {
+    let timeouts = Maps.timeouts(0)?;
+    let next = segment(packet).next(word, timeouts, now);
+    if !next.same_but_deadline(word) {
         // Lost to another CPU: the flow's next packet brings the state up to date.
         // SAFETY: as above.
         unsafe { replace(entry, word.0, next.0) };
     } else if next != word {
         // SAFETY: as above.
-        unsafe { store_low(entry, now) };
+        unsafe { store_low(entry, next.deadline()) };
     }
     Some(word.backend())
 }
 
-/// State number of a flow with this word after this packet.
 #[inline(always)]
-fn next_state<T: lvs_common::flow::Tuple>(word: Word, packet: &Packet<T>) -> u8 {
-    if packet.network.protocol == UDP {
-        return Word::UDP;
-    }
-    let from = word.state().wrapping_sub(Word::of_tcp(0));
-    let event = tcp::Event::number(packet.tcp_flags);
-    Word::of_tcp(tcp::Table::next(nth16(tcp::INPUT_ONLY.rows(), from), event))
+fn segment<T: lvs_common::flow::Tuple>(packet: &Packet<T>) -> Segment {
+    Segment::of_client(packet.network.protocol, packet.tcp_flags)
 }
 
 /// Opens the flow of a packet that belongs to none.
@@ -141,8 +129,9 @@ fn admit<F: Stored, K: Kind>(packet: &Packet<F::Tuple>, now: u32) -> Result<u16,
         return Err(Reason::NoFlow);
     }
     let backend = schedule(&Maps, &found)?;
-    let state = Segment::new(tuple.protocol(), packet.tcp_flags).first_state();
-    let word = Word::open(backend, state, now);
+    let state = segment(packet).first_state();
+    let timeouts = Maps.timeouts(0).ok_or(Reason::Inconsistent)?;
+    let word = Word::open(backend, state, deadline(timeouts, state, now));
     let flows = F::flows::<K>();
     if flows.insert(tuple, word.0, u64::from(BPF_NOEXIST)).is_ok() {
         Maps.count_connection(found.id, u32::from(backend));

@@ -4,6 +4,8 @@
 //! so that services, backends, next hops and counters are the very same memory.
 
 mod balancer;
+#[path = "../../xdp/cold.rs"]
+mod cold;
 #[path = "../../xdp/frame.rs"]
 mod frame;
 mod harness;

@@ -1,0 +1,269 @@
+//! The two entries of a flow whose replies come by here: that of the client's packets, which owns the
+//! flow, and that of the backend's.
+//!
+//! They point at each other by slot and generation. The reply's is published first, and is as good as
+//! absent until its owner points back; its tuple is nobody else's, so that a reply has one owner.
+//! Both have the same state and history, so that neither is evicted more readily than the other, and
+//! whoever frees one frees the other. Should one be lost all the same, the other is found out by the
+//! next packet that needs both.
+
+use lvs_common::{
+    flow::{Link, Places, Slot, Word},
+    map::FlowEvent,
+};
+
+use super::{
+    NUMBERS,
+    claim::{abandon, publish},
+    entry_at, entry_of,
+    find::{Hit, held, locate},
+    slot_at,
+};
+use crate::{
+    atomic::{load, opaque, replace},
+    family::Family,
+    kernel::Tables,
+};
+
+/// How often another CPU may get in between.
+const TRIES: usize = 3;
+
+/// Reply tuples that are tried for one flow.
+const CANDIDATES: u32 = 8;
+
+/// What became of a new flow with two entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paired {
+    /// It is in the table.
+    New,
+    /// Another CPU has opened it at the same time: look it up.
+    Twin,
+    /// Every reply tuple that was tried belongs to another flow.
+    Taken,
+    /// There was no place for both of its entries.
+    NotKept,
+}
+
+/// Opens the flow of `tuple` with `first` as its word, and the entry of its replies.
+///
+/// `reply` yields the n-th reply tuple to try, with the note for the flow's link; `None` ends the search.
+#[inline(always)]
+pub fn open_pair<F: Family, R: Family, K: Tables>(
+    tables: &K,
+    tuple: &F::Tuple,
+    first: Word,
+    now: u32,
+    mut reply: impl FnMut(u32) -> Option<(R::Tuple, u32)>,
+) -> Paired {
+    let Some(settings) = tables.settings() else {
+        return Paired::NotKept;
+    };
+    let places = Places::of(tuple, &settings.keys, F::mask(settings));
+    let claim = tables.claim::<F>(&places, now);
+    if !claim.is_some() {
+        tables.count_event(FlowEvent::NotKept);
+        return Paired::NotKept;
+    }
+    let own = first.of_generation(claim.generation());
+    let back = claim.link::<F::Tuple>(&places);
+    let mut joined = Joined::TAKEN;
+    for n in 0..CANDIDATES {
+        let Some((tuple, note)) = reply(n) else {
+            break;
+        };
+        joined = join::<R, K>(tables, &tuple, back, own, now);
+        if joined != Joined::TAKEN {
+            joined = joined.with_note(note);
+            break;
+        }
+    }
+    let Some(link) = joined.link() else {
+        abandon::<F, K>(tables, &places, claim);
+        if joined == Joined::TAKEN {
+            return Paired::Taken;
+        }
+        tables.count_event(FlowEvent::NotKept);
+        return Paired::NotKept;
+    };
+    publish::<F, K>(tables, &places, claim, tuple, own, link);
+    if !is_whole(tables, link, back) {
+        // Somebody took the reply's entry before anybody could see whose it was.
+        tables.retire(back.slot(), own);
+        tables.count_event(FlowEvent::NotKept);
+        return Paired::NotKept;
+    }
+    if tables.settle::<F>(&places, claim, own, now) == own {
+        Paired::New
+    } else {
+        Paired::Twin
+    }
+}
+
+/// What became of a reply's entry, in one word: a BPF subprogram returns no more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+struct Joined(u64);
+
+impl Joined {
+    /// The tuple belongs to another flow.
+    const TAKEN: Self = Self(0);
+    /// There was no place.
+    const NO_PLACE: Self = Self(1);
+
+    /// The link to it, if there is one.
+    #[inline(always)]
+    fn link(self) -> Option<Link> {
+        let link = Link(self.0);
+        link.is_some().then_some(link)
+    }
+
+    #[inline(always)]
+    fn with_note(self, note: u32) -> Self {
+        self.link()
+            .map_or(self, |link| Self(link.with_note(note).0))
+    }
+}
+
+/// Enters a reply's tuple for a flow that `owner` means and whose word will be `word`, if it is
+/// nobody's.
+#[inline(never)]
+fn join<R: Family, K: Tables>(
+    tables: &K,
+    tuple: &R::Tuple,
+    owner: Link,
+    word: Word,
+    now: u32,
+) -> Joined {
+    let tuple = opaque(tuple);
+    let Some(settings) = tables.settings() else {
+        return Joined::NO_PLACE;
+    };
+    let places = Places::of(tuple, &settings.keys, R::mask(settings));
+    if is_taken::<R, K>(tables, &places, tuple, NUMBERS, now) {
+        return Joined::TAKEN;
+    }
+    let claim = tables.claim::<R>(&places, now);
+    if !claim.is_some() {
+        return Joined::NO_PLACE;
+    }
+    let own = word.reply(claim.generation());
+    publish::<R, K>(tables, &places, claim, tuple, own, owner);
+    let link = claim.link::<R::Tuple>(&places);
+    // Of two that enter one tuple at least one sees the other: publishing is a full barrier. Both may
+    // give way, never do both stay.
+    if is_taken::<R, K>(tables, &places, tuple, claim.number(), now) {
+        tables.retire(link.slot(), own);
+        return Joined::TAKEN;
+    }
+    Joined(link.0)
+}
+
+/// Whether an entry but the one with the number `but` is a live flow of `tuple`. Those that have
+/// expired are freed: a CPU whose clock is a tick behind may still see them live.
+#[inline(never)]
+fn is_taken<F: Family, K: Tables>(
+    tables: &K,
+    places: &Places,
+    tuple: &F::Tuple,
+    but: u32,
+    now: u32,
+) -> bool {
+    let tuple = opaque(tuple);
+    for _ in 0..TRIES {
+        let number = locate::<F, K>(tables, places, tuple, None, Some(but));
+        if number >= NUMBERS {
+            return false;
+        }
+        let Some(entry) = entry_at::<F, K>(tables, places, number) else {
+            return true;
+        };
+        // SAFETY: an entry of the table.
+        let Some((word, _)) = (unsafe { held(entry, tuple) }) else {
+            continue;
+        };
+        let slot = slot_at::<F::Tuple>(places, number);
+        if !word.has_expired(now) || !tables.retire(slot, word) {
+            return true;
+        }
+        tables.count_event(FlowEvent::Expired);
+    }
+    true
+}
+
+/// Whether the entry that `link` means is there and means the one of `back` in turn.
+#[inline(always)]
+fn is_whole<K: Tables>(tables: &K, link: Link, back: Link) -> bool {
+    let Some((entry, its_link)) = entry_of(tables, link.slot()) else {
+        return false;
+    };
+    // SAFETY: an entry of the table and a word of it.
+    let (word, its_link) = unsafe { (Word(load(entry)), Link(load(its_link))) };
+    word.is_live() && word.generation() == link.generation() && its_link.means(back)
+}
+
+/// The flow that a reply belongs to, from the entry of its replies that was found. `None`: its owner
+/// is gone, and that entry with it.
+#[inline(always)]
+pub fn owner<K: Tables>(tables: &K, reply: &Hit, now: u32) -> Option<Hit> {
+    let back = Link::new(reply.slot, reply.word.generation());
+    let (entry, its_link) = entry_of(tables, reply.link.slot())?;
+    // SAFETY: an entry of the table and a word of it.
+    let (word, its_link) = unsafe { (Word(load(entry)), Link(load(its_link))) };
+    let same = word.generation() == reply.link.generation();
+    if same && word.is_live() && its_link.means(back) {
+        return (!word.has_expired(now)).then_some(Hit {
+            entry,
+            slot: reply.link.slot(),
+            word,
+            link: its_link,
+        });
+    }
+    if !same || word.state() != Word::BUSY {
+        // Nobody is just opening it, so it is lost.
+        tables.retire(reply.slot, reply.word);
+    }
+    None
+}
+
+/// Gives the entry of a flow's replies its owner's state, history and deadline. If it is lost, the
+/// flow ends.
+#[inline(always)]
+pub fn mirror<K: Tables>(tables: &K, slot: Slot, flow: Word) {
+    let Some((entry, link)) = entry_of(tables, slot) else {
+        return;
+    };
+    // SAFETY: a word of an entry of the table.
+    let link = Link(unsafe { load(link) });
+    if !link.is_some() {
+        return;
+    }
+    let back = Link::new(slot, flow.generation());
+    let Some((reply, its_link)) = entry_of(tables, link.slot()) else {
+        return;
+    };
+    for _ in 0..TRIES {
+        // SAFETY: entries of the table and words of them, here and below.
+        let owner = Word(unsafe { load(entry) });
+        if !owner.is_live() || owner.generation() != flow.generation() {
+            return;
+        }
+        // SAFETY: as above.
+        let (word, its_link) = unsafe { (Word(load(reply)), Link(load(its_link))) };
+        let is_there = word.is_live() && word.generation() == link.generation();
+        if !is_there || !its_link.means(back) {
+            if tables.retire(slot, owner) {
+                tables.count_event(FlowEvent::Widowed);
+            }
+            return;
+        }
+        // SAFETY: as above.
+        if unsafe { replace(reply, word.0, owner.reply(word.generation()).0) } {
+            // Who changed the owner since may have mirrored it before: the last to do so is right.
+            // SAFETY: as above.
+            let again = Word(unsafe { load(entry) });
+            if again.same_but_deadline(owner) {
+                return;
+            }
+        }
+    }
+}
