@@ -15,6 +15,7 @@ mod kind;
 pub mod map;
 pub mod reason;
 pub mod ring;
+pub mod sctp;
 pub mod tcp;
 
 pub use kind::{Family, ForwardingMode, MidStream, Protocol, Scheduler, UnknownName};

@@ -10,7 +10,7 @@ use lvs_common::{
 
 use crate::{
     family::Family,
-    table::{self, Claim},
+    table::{self, Claim, Score},
 };
 
 /// The maps and the clock.
@@ -51,8 +51,17 @@ pub trait Tables {
     /// Counts an event of the flow table.
     fn count_event(&self, event: FlowEvent);
 
-    /// [`table::claim()`]. The XDP program has this and all that follow as global functions, which the
+    /// [`table::choose()`]. The XDP program has this and all that follow as global functions, which the
     /// verifier follows once, and not along every path that leads to them.
+    #[inline(always)]
+    fn choose<F: Family>(&self, places: &Places, now: u32) -> Score
+    where
+        Self: Sized,
+    {
+        table::choose::<F, Self>(self, places, now)
+    }
+
+    /// [`table::claim()`].
     #[inline(always)]
     fn claim<F: Family>(&self, places: &Places, now: u32) -> Claim
     where

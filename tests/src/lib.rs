@@ -9,3 +9,4 @@ pub mod bench;
 pub mod fuzz;
 pub mod lab;
 pub mod packet;
+pub mod soak;

@@ -10,6 +10,7 @@ mod packages;
 mod privileges;
 mod run;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 
@@ -40,6 +41,8 @@ enum Task {
     Lint,
     /// Run the packet walk on random and mutated packets
     Fuzz(fuzz::Args),
+    /// Run long, to show figures and rules that a test is too short for
+    Soak(soak::Args),
     /// Measure the data plane
     Bench(bench::Args),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Test(args) => test::run(&args),
         Task::Lint => lint::run(),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Bench(args) => bench::run(&args),
     };
     match result {

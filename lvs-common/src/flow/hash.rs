@@ -54,12 +54,17 @@ fn hash(keys: &[u64; KEYS], words: &[u64]) -> u32 {
         let high = keys[2 * i + 2].wrapping_add(*word >> 32);
         sum = sum.wrapping_add(low.wrapping_mul(high));
     }
-    // A bijection: arithmetic progressions of tuples stay so in the sum, and must not in the buckets.
-    let mut hash = (sum >> 32) as u32;
+    mixed((sum >> 32) as u32)
+}
+
+/// A bijection: arithmetic progressions of tuples stay so in the sum, and must not in the buckets.
+#[inline(always)]
+const fn mixed(mut hash: u32) -> u32 {
     hash ^= hash >> 16;
     hash = hash.wrapping_mul(0x85eb_ca6b);
     hash ^= hash >> 13;
-    hash.wrapping_mul(0x9e37_79b9) ^ hash >> 16
+    hash = hash.wrapping_mul(0x9e37_79b9);
+    hash ^ hash >> 16
 }
 
 /// The half buckets of one tuple, in a table of `mask + 1` halves.
@@ -134,6 +139,31 @@ mod tests {
             z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
             z ^ z >> 31
         }))
+    }
+
+    #[test]
+    fn mixing_loses_nothing() {
+        const fn inverse(odd: u32) -> u32 {
+            let mut x = odd;
+            let mut bits = 3;
+            while bits < 32 {
+                x = x.wrapping_mul(2_u32.wrapping_sub(odd.wrapping_mul(x)));
+                bits *= 2;
+            }
+            x
+        }
+        let unmixed = |mut hash: u32| {
+            hash ^= hash >> 16;
+            hash = hash.wrapping_mul(inverse(0x9e37_79b9));
+            hash ^= hash >> 13 ^ hash >> 26;
+            hash = hash.wrapping_mul(inverse(0x85eb_ca6b));
+            hash ^ hash >> 16
+        };
+        for i in 0..100_000_u32 {
+            for x in [i, !i, i << 15, i.wrapping_mul(0x9e37_79b9)] {
+                assert_eq!(unmixed(mixed(x)), x);
+            }
+        }
     }
 
     #[test]

@@ -19,12 +19,13 @@ mod sweep;
 mod worth;
 
 pub use advance::{Segment, advance};
-pub use claim::{Claim, claim};
+pub use claim::{Claim, choose, claim};
 pub use find::{Hit, find};
 pub use flush::flush;
 pub use open::{open, settle};
 pub use retire::{end, retire};
 pub use sweep::{sweep, sweep_half};
+pub use worth::Score;
 
 use lvs_common::{
     Family as Number,

@@ -1,7 +1,7 @@
 //! Which of the entries in a tuple's places a new flow takes.
 
 use lvs_common::{
-    flow::{Class, Word},
+    flow::{Class, WAYS, Word},
     map::FlowEvent,
     tcp::State,
 };
@@ -36,10 +36,14 @@ const CLASSES: u64 = {
 /// within it the one that would be the first to expire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(transparent)]
-pub(super) struct Score(u64);
+pub struct Score(pub u64);
 
 const LEFT: u32 = 4;
+const NUMBER: u64 = (1 << LEFT) - 1;
 const CLASS: u32 = LEFT + 32;
+
+/// The least score of a vacant entry.
+const VACANT: Score = Score((Class::Expired as u64) << CLASS);
 
 impl Score {
     /// Above that of every entry that must not be taken, below all others.
@@ -64,6 +68,23 @@ impl Score {
         let class = (class & !expired) | (Class::Expired as u64 & expired);
         let urgency = (i64::from(i32::MAX) - left).cast_unsigned();
         Self(class << CLASS | urgency << LEFT | u64::from(number))
+    }
+
+    /// 1 if the entry is free or has expired, else 0.
+    #[inline(always)]
+    pub(super) fn is_vacant(self) -> u64 {
+        sign(VACANT.0.cast_signed() - self.0.cast_signed() - 1) & 1
+    }
+
+    /// The score of an entry of a half bucket with so many vacant ones: of these, the one among more
+    /// goes first, and of as many the one in the earlier place.
+    #[inline(always)]
+    pub(super) fn among(self, vacant: u64) -> Self {
+        let is_vacant = self.is_vacant().wrapping_neg();
+        let number = self.0 & NUMBER;
+        let earlier = !number & NUMBER & !(WAYS as u64 - 1);
+        let even = VACANT.0 | vacant << (2 * LEFT) | earlier << LEFT | number;
+        Self(self.0 ^ (self.0 ^ even) & is_vacant)
     }
 
     /// The greater of both, without a branch.
@@ -172,6 +193,24 @@ mod tests {
             let busy = Score::of(Word::FREE.claimed(), now, 15);
             assert_eq!(Score::LEAST.max(busy), Score::LEAST);
         }
+    }
+
+    #[test]
+    fn a_vacancy_among_more_goes_first_and_then_the_earlier() {
+        let of = |number| Score::of(Word::FREE, NOW, number);
+        let in_order = [
+            of(4).among(4),
+            of(12).among(4),
+            of(5).among(3),
+            of(0).among(1),
+            Score::of(tcp(State::Close, 3, NOW - 1), NOW, 15).among(1),
+            Score::of(tcp(State::Close, 3, NOW), NOW, 0).among(0),
+        ];
+        assert!(in_order.is_sorted_by(|a, b| a > b), "{in_order:?}");
+        assert_eq!(in_order.map(Score::number), [4, 12, 5, 0, 15, 0]);
+        assert_eq!(in_order.map(Score::is_vacant), [1, 1, 1, 1, 1, 0]);
+        let busy = Score::of(Word::FREE.claimed(), NOW, 1);
+        assert_eq!((busy.is_vacant(), busy.among(3)), (0, busy));
     }
 
     #[test]

@@ -11,6 +11,18 @@ use super::maps::Maps;
 
 #[unsafe(no_mangle)]
 #[inline(never)]
+pub(super) extern "C" fn choose4(places: u64, now: u32) -> u64 {
+    table::choose::<V4, _>(&Maps, &Places::from_bits(places), now).0
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn choose6(places: u64, now: u32) -> u64 {
+    table::choose::<V6, _>(&Maps, &Places::from_bits(places), now).0
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
 pub(super) extern "C" fn claim4(places: u64, now: u32) -> u32 {
     table::claim::<V4, _>(&Maps, &Places::from_bits(places), now).0
 }

@@ -16,7 +16,11 @@ use lvs_common::{
         Service, ServiceKey, Settings, Timeouts,
     },
 };
-use lvs_ebpf::{family::Family, kernel::Tables, table::Claim};
+use lvs_ebpf::{
+    family::Family,
+    kernel::Tables,
+    table::{Claim, Score},
+};
 
 use super::cold;
 
@@ -174,6 +178,14 @@ impl Tables for Maps {
             // SAFETY: as in `count`.
             unsafe { *count += 1 };
         }
+    }
+
+    #[inline(always)]
+    fn choose<F: Family>(&self, places: &Places, now: u32) -> Score {
+        Score(match F::Tuple::FAMILY {
+            Number::Ipv4 => cold::choose4(places.to_bits(), now),
+            Number::Ipv6 => cold::choose6(places.to_bits(), now),
+        })
     }
 
     #[inline(always)]
