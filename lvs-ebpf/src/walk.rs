@@ -50,13 +50,12 @@ fn walk_ip<F: Family, K: Tables, X: Frame>(
     let settings = tables.settings().ok_or(Reason::Inconsistent)?;
     let now = tables.now();
     let flow = existing::<F, K>(tables, settings, &packet, now);
-    let id = match flow {
-        Some(flow) => flow.word.backend(),
-        None => {
-            let (tuple, tcp_flags) = (&packet.tuple, packet.tcp_flags);
-            let id = admit::<F, K>(tables, tuple, tcp_flags).backend()?;
-            keep::<F, K>(tables, tuple, id, tcp_flags, now).backend()?
-        }
+    let id = if let Some(flow) = flow {
+        flow.word.backend()
+    } else {
+        let (tuple, tcp_flags) = (&packet.tuple, packet.tcp_flags);
+        let id = admit::<F, K>(tables, tuple, tcp_flags).backend()?;
+        keep::<F, K>(tables, tuple, id, tcp_flags, now).backend()?
     };
     let target = backend(tables, id)?;
     if let Some(flow) = flow {

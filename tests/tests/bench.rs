@@ -25,6 +25,12 @@ fn a_quick_run_is_valid() {
             }
         }
     }
+    let listed: Vec<_> = report
+        .listings
+        .iter()
+        .map(|l| (l.family, l.flows))
+        .collect();
+    assert_eq!(listed, [("IPv4", 20_000), ("IPv6", 20_000)]);
     let facts: Vec<&str> = report
         .programs
         .iter()

@@ -22,7 +22,7 @@ impl Slot {
             Family::Ipv4 => 0,
             Family::Ipv6 => IPV6,
         };
-        Self(half * WAYS as u32 | way % WAYS as u32 | table)
+        Self((half * WAYS as u32) | (way % WAYS as u32) | table)
     }
 
     /// The table's family.

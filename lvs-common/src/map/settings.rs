@@ -15,6 +15,10 @@ entry! {
         pub mask4: u32,
         /// Half buckets of FLOWS6 minus one.
         pub mask6: u32,
+        /// Jiffies in a second, as the director measured it: for readers, the data plane does not look.
+        pub hz: u32,
+        /// Zero.
+        pub reserved: u32,
     }
 }
 

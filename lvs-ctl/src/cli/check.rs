@@ -1,7 +1,7 @@
 //! `lvs-ctl check`.
 
 use std::{
-    io::Write as _,
+    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -30,9 +30,8 @@ struct Report<'a> {
     diagnostics: Vec<&'a Diagnostic>,
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<ExitCode> {
     let checked = config::load(&args.file);
-    let mut out = std::io::stdout().lock();
     match args.output {
         Output::Json => {
             let (valid, diagnostics) = match &checked {

@@ -12,6 +12,7 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::Result;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::datapath::DEFAULT_PIN_DIR;
@@ -36,7 +37,7 @@ enum Command {
     Run(run::Args),
     /// Show connections, packets and bytes of each service and backend
     Stats(stats::Args),
-    /// List connections: state, client, virtual address, backend
+    /// List connections: state, client, virtual address, backend; or flush them
     #[command(visible_alias = "conn")]
     Connections(connections::Args),
     /// Check a configuration file; needs neither root nor a running director
@@ -60,18 +61,28 @@ const INVALID: u8 = 3;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.verbose);
-    let outcome = match cli.command {
-        Command::Run(args) => run::run(&args, &cli.pin_dir),
-        Command::Stats(args) => stats::run(&args, &cli.pin_dir),
-        Command::Connections(args) => connections::run(&args, &cli.pin_dir),
-        Command::Check(args) => check::run(&args),
-    };
-    match outcome {
+    match cli.run(&mut io::stdout()) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+impl Cli {
+    /// Does what the command line says, and prints what was asked for to `out`: what [`main`] does, but
+    /// for the log.
+    ///
+    /// # Errors
+    /// If the command fails, in words that say what to do, or `out` does.
+    pub fn run(&self, out: &mut impl io::Write) -> Result<ExitCode> {
+        match &self.command {
+            Command::Run(args) => run::run(args, &self.pin_dir),
+            Command::Stats(args) => stats::run(args, &self.pin_dir, out),
+            Command::Connections(args) => connections::run(args, &self.pin_dir, out),
+            Command::Check(args) => check::run(args, out),
         }
     }
 }

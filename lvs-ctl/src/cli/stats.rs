@@ -1,6 +1,6 @@
 //! `lvs-ctl stats`.
 
-use std::{collections::BTreeMap, io::Write as _, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use comfy_table::{CellAlignment, Table, presets};
@@ -92,11 +92,10 @@ impl Counts {
     }
 }
 
-pub(super) fn run(args: &Args, pin_dir: &Path) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, pin_dir: &Path, out: &mut impl Write) -> Result<ExitCode> {
     let pinned = Pinned::open(pin_dir)?;
     pinned.sweep()?;
     let stats = read(&pinned)?;
-    let mut out = std::io::stdout().lock();
     match args.output {
         Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&stats)?)?,
         Output::Table => write!(out, "{}", render(&stats))?,

@@ -74,6 +74,7 @@ impl<T: FromBytes + IntoBytes + Immutable + Copy> Mapped<T> {
         self.entries
     }
 
+    #[inline]
     fn at(&self, index: u32) -> Option<NonNull<T>> {
         const { assert!(align_of::<T>() <= 8) };
         let offset = (index as usize) * size_of::<T>();
@@ -85,6 +86,17 @@ impl<T: FromBytes + IntoBytes + Immutable + Copy> Mapped<T> {
     pub(super) fn get(&self, index: u32) -> Option<T> {
         // SAFETY: within the mapping, aligned, and any bytes are a `T`.
         self.at(index).map(|entry| unsafe { entry.read_volatile() })
+    }
+
+    /// The `n`-th 64-bit word of an entry, as it is at this moment.
+    ///
+    /// Relaxed: no other atomic load may be done on memory that is mapped for reading alone.
+    #[inline]
+    pub(super) fn word(&self, index: u32, n: usize) -> Option<u64> {
+        let entry = self.at(index).filter(|_| n < size_of::<T>() / 8)?;
+        // SAFETY: one of the words of the entry, which is aligned to eight bytes.
+        let word = unsafe { AtomicU64::from_ptr(entry.cast().add(n).as_ptr()) };
+        Some(word.load(Ordering::Relaxed))
     }
 
     /// Replaces the 64-bit word at the start of an entry.

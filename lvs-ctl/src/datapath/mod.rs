@@ -8,6 +8,7 @@ mod bpffs;
 mod counters;
 mod entry;
 mod flows;
+mod flusher;
 mod load;
 mod mapped;
 mod packet_log;

@@ -7,18 +7,20 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use aya::{
-    maps::{Map, MapData},
+    maps::{Array, Map, MapData},
     programs::Xdp,
 };
 use aya_obj::programs::XdpAttachType;
 use lvs_common::{
     flow::Word,
-    map::{Backend, Service, name},
+    map::{Backend, Service, Settings, name},
 };
 
 use super::{
     counters::StatsReader,
+    entry::Entry,
     flows::{Flow, FlowReader},
+    flusher,
     mapped::Mapped,
     pins,
     sweeper::{self, Clock, Swept},
@@ -69,29 +71,39 @@ impl Pinned {
     /// # Errors
     /// If the kernel does not run the sweep program.
     pub fn sweep(&self) -> Result<Swept> {
-        let (halves4, halves6) = self.flow_reader()?.halves();
-        sweeper::sweep(&self.sweep_program()?, halves4, halves6)
+        let Settings { mask4, mask6, .. } = self.settings()?;
+        sweeper::sweep(&self.program(name::SWEEP)?, mask4 + 1, mask6 + 1)
     }
 
-    /// The flow table, and what tells how long its flows still have; takes a tenth of a second.
+    /// Ends these flows, which were read from its table; how many were still there.
     ///
     /// # Errors
-    /// If a map cannot be opened, or the kernel's clock not be measured.
+    /// If the kernel does not run the flush program.
+    pub fn flush(&self, flows: impl Iterator<Item = Flow>) -> Result<u64> {
+        flusher::flush(&self.program(name::FLUSH)?, flows)
+    }
+
+    /// The flow table, and what tells how long its flows still have.
+    ///
+    /// # Errors
+    /// If a map cannot be opened, or the kernel does not run the sweep program, which tells the time.
     pub fn flows(&self) -> Result<Flows> {
-        let program = self.sweep_program()?;
+        let settings = self.settings()?;
         Ok(Flows {
-            clock: sweeper::calibrate(&program)?,
-            now: sweeper::now(&program)?,
-            reader: self.flow_reader()?,
+            clock: Clock::written(settings.hz)?,
+            now: sweeper::now(&self.program(name::SWEEP)?)?,
+            reader: FlowReader::new(|map| open(&self.directory, map))?,
         })
     }
 
-    fn flow_reader(&self) -> Result<FlowReader> {
-        FlowReader::new(|map| open(&self.directory, map))
+    fn settings(&self) -> Result<Settings> {
+        let settings: Array<MapData, Entry<Settings>> =
+            open(&self.directory, name::SETTINGS)?.try_into()?;
+        Ok(settings.get(&0, 0).context(name::SETTINGS)?.0)
     }
 
-    fn sweep_program(&self) -> Result<Xdp> {
-        let path = self.directory.join(name::SWEEP);
+    fn program(&self, name: &str) -> Result<Xdp> {
+        let path = self.directory.join(name);
         let program = Xdp::from_pin(&path, XdpAttachType::Interface);
         program.with_context(|| format!("cannot open the pinned program {}", path.display()))
     }
@@ -112,9 +124,13 @@ pub struct Flows {
 }
 
 impl Flows {
-    /// Every live flow that has not expired, with the time of silence after which it does.
-    pub fn iter(&self) -> impl Iterator<Item = (Flow, Duration)> + '_ {
-        let flows = self.reader.flows();
+    /// Every live flow that has not expired and whose word is `wanted`, with the time of silence after
+    /// which it does expire.
+    pub fn iter<'a>(
+        &'a self,
+        wanted: impl Fn(Word) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = (Flow, Duration)> + 'a {
+        let flows = self.reader.flows_with(wanted);
         flows.filter_map(|flow| Some((flow, self.clock.time(self.left(flow.word)?))))
     }
 

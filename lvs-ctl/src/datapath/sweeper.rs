@@ -103,6 +103,15 @@ impl Clock {
         })
     }
 
+    /// Of the rate that the director has measured and written to SETTINGS.
+    ///
+    /// # Errors
+    /// If it has written none.
+    pub(super) fn written(hz: u32) -> Result<Self> {
+        ensure!(hz > 0, "the director wrote no rate of the kernel's clock");
+        Ok(Self { hz })
+    }
+
     /// Jiffies in a second.
     pub fn hz(self) -> u32 {
         self.hz
@@ -141,6 +150,8 @@ mod tests {
         assert_eq!(clock(101, 100), 1000);
         assert_eq!(clock(6, 100), 60);
         assert!(Clock::measured(0, Duration::from_millis(100)).is_err());
+        assert_eq!(Clock::written(250).unwrap().hz(), 250);
+        assert!(Clock::written(0).is_err());
     }
 
     #[test]

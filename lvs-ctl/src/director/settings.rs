@@ -32,6 +32,8 @@ pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts]) -> Result<()
         keys: Keys::new(std::array::from_fn(|_| random.random())),
         mask4: datapath.sizes().halves4 - 1,
         mask6: datapath.sizes().halves6 - 1,
+        hz: clock.hz(),
+        reserved: 0,
     })
 }
 

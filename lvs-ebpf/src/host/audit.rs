@@ -71,7 +71,7 @@ fn check_pairs(memory: &Memory, flows: &[Flow]) -> Result<(), String> {
             if memory.has_expired(flow.word) {
                 continue;
             }
-            return Err(format!("{:?} has lost the other of its pair", flow));
+            return Err(format!("{flow:?} has lost the other of its pair"));
         };
         if other.word.is_reply() == flow.word.is_reply() {
             return Err(format!("{flow:?} and {other:?} are on the same side"));

@@ -217,6 +217,8 @@ impl Setup {
                 keys: Keys::new(core::array::from_fn(|_| random(&mut state))),
                 mask4: self.halves - 1,
                 mask6: self.halves - 1,
+                hz: 100,
+                reserved: 0,
             },
             timeouts: self.timeouts.clone(),
             now: self.now,

@@ -50,8 +50,8 @@ impl Claim {
 
     /// What the other entry of a pair points to, once this one is published.
     #[inline(always)]
-    pub(super) fn link<T: Tuple>(self, places: &Places) -> Link {
-        let slot: Slot = slot_at::<T>(places, self.number());
+    pub(super) fn link<T: Tuple>(self, places: Places) -> Link {
+        let slot: Slot = slot_at::<T>(&places, self.number());
         Link::new(slot, self.generation())
     }
 }

@@ -65,7 +65,7 @@ pub fn open_pair<F: Family, R: Family, K: Tables>(
         return Paired::NotKept;
     }
     let own = first.of_generation(claim.generation());
-    let back = claim.link::<F::Tuple>(&places);
+    let back = claim.link::<F::Tuple>(places);
     let mut joined = Joined::TAKEN;
     for n in 0..CANDIDATES {
         let Some((tuple, note)) = reply(n) else {
@@ -148,7 +148,7 @@ fn join<R: Family, K: Tables>(
     }
     let own = word.reply(claim.generation());
     publish::<R, K>(tables, &places, claim, tuple, own, owner);
-    let link = claim.link::<R::Tuple>(&places);
+    let link = claim.link::<R::Tuple>(places);
     // Of two that enter one tuple at least one sees the other: publishing is a full barrier. Both may
     // give way, never do both stay.
     if is_taken::<R, K>(tables, &places, tuple, claim.number(), now) {

@@ -7,6 +7,7 @@ use lvs_common::Family;
 
 use super::{
     cases::{Case, Program},
+    listing::list,
     machine::Machine,
     report::{Report, Sweep},
     rig::Rig,
@@ -55,6 +56,11 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Report> {
     }
     progress("sweep");
     report.sweep = Some(sweep(plan, &mut report.complaints)?);
+    for family in [Family::Ipv4, Family::Ipv6] {
+        progress(&format!("{}: listing", family_name(family)));
+        let listing = list(plan, family, &mut report.complaints)?;
+        report.listings.push(listing);
+    }
     Ok(report)
 }
 

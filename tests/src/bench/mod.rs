@@ -6,6 +6,7 @@
 //! says what the figures mean and what they don't.
 
 mod cases;
+mod listing;
 mod machine;
 mod measure;
 mod report;
@@ -19,4 +20,4 @@ mod traffic;
 pub use cases::{Case, Program};
 pub use machine::{Machine, ProgramFacts};
 pub use measure::{Plan, run};
-pub use report::{Report, Row, Survivors, Sweep};
+pub use report::{Listing, Report, Row, Survivors, Sweep};

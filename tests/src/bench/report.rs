@@ -28,6 +28,8 @@ pub struct Report {
     pub survivors: Vec<Survivors>,
     /// The sweep.
     pub sweep: Option<Sweep>,
+    /// Listings of the connections.
+    pub listings: Vec<Listing>,
     /// What makes figures invalid; nothing, if all is well.
     pub complaints: Vec<String>,
 }
@@ -81,6 +83,19 @@ pub struct Sweep {
     pub microseconds: Option<Spread>,
 }
 
+/// How long `lvs-ctl connections -o json` takes, into memory.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listing {
+    /// Address family.
+    pub family: &'static str,
+    /// Connections.
+    pub flows: u32,
+    /// Bytes of JSON.
+    pub bytes: u64,
+    /// Microseconds, the sweep before it included, by the wall clock.
+    pub microseconds: Spread,
+}
+
 impl Report {
     pub(super) fn new(machine: Machine, quick: bool) -> Self {
         Self {
@@ -91,6 +106,7 @@ impl Report {
             rows: Vec::new(),
             survivors: Vec::new(),
             sweep: None,
+            listings: Vec::new(),
             complaints: Vec::new(),
         }
     }
@@ -148,12 +164,20 @@ impl fmt::Display for Report {
         if let Some((sweep, times)) = self.sweep.as_ref().zip(self.sweep_times()) {
             writeln!(
                 f,
-                "\nsweep of {} slots with {} flows: {:.1} ms ({:.1}-{:.1})",
+                "\nsweep of {} slots with {} flows: {}",
                 sweep.slots,
                 sweep.live,
-                f64::from(times.median) / 1e3,
-                f64::from(times.min) / 1e3,
-                f64::from(times.max) / 1e3
+                milliseconds(times)
+            )?;
+        }
+        for listing in &self.listings {
+            writeln!(
+                f,
+                "{} connections over {} as {} bytes of JSON: {}",
+                listing.flows,
+                listing.family,
+                listing.bytes,
+                milliseconds(listing.microseconds)
             )?;
         }
         for complaint in machine.complaints.iter().chain(&self.complaints) {
@@ -170,6 +194,12 @@ impl Report {
     fn sweep_times(&self) -> Option<Spread> {
         self.sweep.as_ref()?.microseconds
     }
+}
+
+fn milliseconds(microseconds: Spread) -> String {
+    let Spread { median, min, max } = microseconds;
+    let [median, min, max] = [median, min, max].map(|time| f64::from(time) / 1e3);
+    format!("{median:.1} ms ({min:.1}-{max:.1})")
 }
 
 /// The rows in columns.

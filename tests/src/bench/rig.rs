@@ -184,6 +184,15 @@ impl Rig {
         Ok((counted, self.datapath.sweep()?.live))
     }
 
+    /// Pins the data plane, for `lvs-ctl` to read it while the pins live; they and their `--pin-dir`.
+    pub(super) fn pin(&mut self) -> Result<(Pins, String)> {
+        let root = pin_dir();
+        let pins = Pins::take(Path::new(&root))?;
+        self.datapath.pin(&pins)?;
+        self.datapath.pin_programs(&pins)?;
+        Ok((pins, root))
+    }
+
     /// The data plane.
     pub(super) fn datapath(&self) -> &Datapath {
         &self.datapath
@@ -209,10 +218,14 @@ impl Rig {
     }
 }
 
+/// A directory for pins that no other process has.
+fn pin_dir() -> String {
+    format!("/sys/fs/bpf/lvs-bench-{}", process::id())
+}
+
 /// Loads the benchmark's object with the maps of the data plane for its own, by way of pins.
 fn load_beside(datapath: &Datapath, family: Family, lru_elements: u32) -> Result<Ebpf> {
-    let root = format!("/sys/fs/bpf/lvs-bench-{}", process::id());
-    let pins = Pins::take(Path::new(&root))?;
+    let pins = Pins::take(Path::new(&pin_dir()))?;
     datapath.pin(&pins)?;
     let mut loader = EbpfLoader::new();
     for map in name::ALL {

@@ -37,10 +37,13 @@ pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
     };
     let mut datapath = Datapath::load(sizes, false)?;
     let mut random = StdRng::from_os_rng();
+    let clock = datapath.calibrate()?;
     datapath.set_settings(Settings {
         keys: Keys::new(array::from_fn(|_| random.random())),
         mask4: sizes.halves4 - 1,
         mask6: sizes.halves6 - 1,
+        hz: clock.hz(),
+        reserved: 0,
     })?;
     let clock = datapath.calibrate()?;
     let ticks = |seconds: u32| clock.ticks(Duration::from_secs(seconds.into()));

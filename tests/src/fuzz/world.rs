@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use lvs_common::{Protocol, Scheduler, map::NextHop};
+use lvs_common::{MidStream, Protocol, Scheduler, map::NextHop};
 use lvs_ebpf::host::{Memory, Probe, Setup};
 use rand::{Rng as _, rngs::SmallRng};
 
@@ -87,6 +87,14 @@ pub(super) fn memory(seed: u64) -> Memory {
             let weight = if place == Place::Nowhere { 0 } else { weight };
             setup.backend(id, vip.ip(), u16::from(weight), hop);
         }
+        setup.mid_stream(
+            id,
+            match place {
+                Place::Far => MidStream::Drop,
+                Place::Tagged => MidStream::Schedule,
+                Place::Near | Place::Unresolved | Place::Nowhere => MidStream::Pass,
+            },
+        );
     }
     setup.build()
 }

@@ -19,7 +19,7 @@ mod state;
 pub use case::{Case, Xdp};
 pub use dump::compare;
 pub use frame::Frame;
-pub use rig::{INGRESS, Rig};
+pub use rig::{HZ, INGRESS, Rig};
 pub use spec::{BackendSpec, Hop, ServiceSpec};
 pub use state::{Changes, State};
 

@@ -23,6 +23,9 @@ const HALVES: u32 = 256;
 /// Ticks that no test lives to see.
 const FOREVER: u32 = 1 << 24;
 
+/// Jiffies in a second, as readers of the maps are told, whatever the kernel's are.
+pub const HZ: u32 = 250;
+
 /// Next hops and ring chunks that a test may add later.
 const SPARE: u32 = 16;
 
@@ -83,6 +86,8 @@ impl Rig {
             })),
             mask4: halves - 1,
             mask6: halves - 1,
+            hz: HZ,
+            reserved: 0,
         };
         let timeouts = [FOREVER; 16];
         datapath.set_settings(settings)?;
@@ -169,9 +174,10 @@ impl Rig {
         Ok(ring)
     }
 
-    /// Pins the maps, as the director does.
-    pub fn pin(&self, pins: &Pins) -> Result<()> {
-        self.datapath.pin(pins)
+    /// Pins the maps and the sweep program, as the director does.
+    pub fn pin(&mut self, pins: &Pins) -> Result<()> {
+        self.datapath.pin(pins)?;
+        self.datapath.pin_programs(pins)
     }
 
     /// Sends a backend's frames behind another hop from now on, or nowhere.

@@ -2,10 +2,12 @@
 //! cannot say: turns, states, expiry, two CPUs at once, pins.
 
 mod addresses;
+mod connections;
 mod direct;
 mod expiry;
 mod farm;
 mod next_hops;
+mod pin_dir;
 mod pins;
 mod program;
 mod reasons;

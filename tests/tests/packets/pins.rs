@@ -1,42 +1,15 @@
 //! Pinned maps: whose they are, what another process reads in them, and what it is told when it cannot.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::{fs, path::Path};
 
 use lvs_common::{Family, Reason, map::LAYOUT_VERSION};
 use lvs_ctl::datapath::{Pinned, Pins};
 use lvs_tests::packet::require_root;
 
-use crate::farm::{SITES, Site, farm};
-
-/// A directory that no other test has, gone when the test is, however it ends.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        require_root();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("/sys/fs/bpf/lvs-test-{}-{number}", process::id());
-        Self(name.into())
-    }
-
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        if self.0.exists() && fs::remove_dir_all(&self.0).is_err() {
-            eprintln!("{} is left over", self.0.display());
-        }
-    }
-}
+use crate::{
+    farm::{SITES, Site, farm},
+    pin_dir::Dir,
+};
 
 /// What opening the pins of a directory is refused with.
 fn refusal(dir: &Path) -> String {
@@ -62,7 +35,7 @@ fn are_one_directors_at_a_time() {
 #[test]
 fn say_to_another_process_what_was_written_and_counted() {
     let dir = Dir::new();
-    let rig = farm();
+    let mut rig = farm();
     let pins = Pins::take(dir.path()).expect("the directory");
     rig.pin(&pins).expect("pinned");
     let pinned = Pinned::open(dir.path()).expect("opened");
@@ -97,7 +70,7 @@ fn say_to_another_process_what_was_written_and_counted() {
 #[test]
 fn go_with_their_director() {
     let dir = Dir::new();
-    let rig = farm();
+    let mut rig = farm();
     let pins = Pins::take(dir.path()).expect("the directory");
     rig.pin(&pins).expect("pinned");
     let pinned = Pinned::open(dir.path()).expect("opened");
