@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use aya::{TestRun as _, TestRunOptions, programs::Xdp};
 use lvs_common::{
     Family,
-    flow::TICK_SHIFT,
+    flow::{TICK_SHIFT, WAYS},
     map::{SWEEP_CHUNK, Sweep},
 };
 use zerocopy::{FromBytes as _, IntoBytes as _};
@@ -18,18 +18,24 @@ pub struct Swept {
     pub retired: u64,
     /// Flows that are left.
     pub live: u64,
+    /// Live flows in a hundred entries, in the fuller of the tables of both families.
+    pub fullest: u64,
 }
 
 /// Sweeps a whole table of so many half buckets.
 pub(super) fn sweep(program: &Xdp, halves4: u32, halves6: u32) -> Result<Swept> {
     let mut swept = Swept::default();
     for (family, halves) in [(Family::Ipv4, halves4), (Family::Ipv6, halves6)] {
+        let mut live = 0;
         for first in (0..halves).step_by(SWEEP_CHUNK as usize) {
             let count = SWEEP_CHUNK.min(halves - first);
             let answer = run(program, Sweep::request(family as u32, first, count))?;
             swept.retired += u64::from(answer.retired);
-            swept.live += u64::from(answer.live);
+            live += u64::from(answer.live);
         }
+        swept.live += live;
+        let entries = u64::from(halves) * WAYS as u64;
+        swept.fullest = swept.fullest.max(live * 100 / entries.max(1));
     }
     Ok(swept)
 }

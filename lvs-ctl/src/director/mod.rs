@@ -5,6 +5,7 @@
 
 mod fleet;
 mod interfaces;
+mod pressure;
 mod privileges;
 mod settings;
 
@@ -23,12 +24,13 @@ use crate::{
     net::Resolver,
 };
 use fleet::Fleet;
+use pressure::Pressure;
 
 /// How long backends may take to answer before the director starts without them.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How often expired flows are freed.
-const SWEEP: Duration = Duration::from_secs(1);
+/// How often expired flows are freed: each has left within a second of its time.
+const SWEEP: Duration = Duration::from_millis(900);
 
 /// How a director is to run.
 #[derive(Clone, Debug)]
@@ -105,6 +107,8 @@ async fn serve(
 ) -> Result<()> {
     let mut sweep = interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let stats = datapath.stats()?;
+    let mut pressure = Pressure::default();
     let mut log = if trace {
         Some(datapath.packet_log()?)
     } else {
@@ -121,6 +125,7 @@ async fn serve(
             _ = sweep.tick() => {
                 let swept = datapath.sweep()?;
                 log::trace!("swept {} flows, {} are left", swept.retired, swept.live);
+                pressure.watch(&stats, swept)?;
             }
             passed_on = pass_on(&mut log) => passed_on?,
         }
