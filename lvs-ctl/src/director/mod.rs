@@ -59,6 +59,7 @@ async fn direct(config: &Config, options: &Options) -> Result<()> {
     let pins = Pins::take(&options.pin_dir)?;
     let mut fleet = Fleet::new(config)?;
     let mut datapath = Datapath::load(fleet.sizes(), options.trace)?;
+    log::info!("{}", settings::table(config.flows, fleet.sizes()));
     settings::write(&mut datapath, fleet.timeouts())?;
     fleet.write(&mut datapath)?;
     let mut resolver = Resolver::new(fleet.addresses()).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lvs_common::{
-    flow::{Keys, Word},
+    flow::{Keys, Tuple as _, Tuple4, Tuple6, WAYS, Word},
     map::{Settings, Timeouts as Ticks, default_timeouts},
     tcp::State,
 };
@@ -12,7 +12,7 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
     config::Timeouts,
-    datapath::{Clock, Datapath},
+    datapath::{Clock, Datapath, Sizes},
 };
 
 /// Writes the settings of a data plane whose flow table is empty: its hash keys are drawn anew.
@@ -37,6 +37,15 @@ pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts]) -> Result<()
     })
 }
 
+/// What the flow table has room for, and what that costs.
+pub(super) fn table(flows: u64, sizes: Sizes) -> String {
+    let entries = |halves: u32| u64::from(halves) * WAYS as u64;
+    let (v4, v6) = (entries(sizes.halves4), entries(sizes.halves6));
+    let words = v4 * Tuple4::ENTRY_WORDS as u64 + v6 * Tuple6::ENTRY_WORDS as u64;
+    let mib = (words * size_of::<u64>() as u64).div_ceil(1 << 20);
+    format!("flow table: {flows} flows, {v4} entries for IPv4, {v6} for IPv6, {mib} MiB")
+}
+
 /// IPVS's table, and what `ipvsadm --set` can change of it.
 fn ticks(configured: &Timeouts, clock: Clock) -> Ticks {
     let mut ticks = default_timeouts(|seconds| clock.ticks(Duration::from_secs(seconds.into())));
@@ -49,6 +58,23 @@ fn ticks(configured: &Timeouts, clock: Clock) -> Ticks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_table_costs() {
+        let sizes = Sizes {
+            services: 1,
+            timeouts: 1,
+            backends: 1,
+            next_hops: 1,
+            ring_chunks: 1,
+            halves4: 1 << 20,
+            halves6: 4,
+        };
+        assert_eq!(
+            table(1_000_000, sizes),
+            "flow table: 1000000 flows, 4194304 entries for IPv4, 16 for IPv6, 129 MiB"
+        );
+    }
 
     #[test]
     fn the_three_settable_ones_and_the_kernels() {
