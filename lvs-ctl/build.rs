@@ -1,6 +1,6 @@
 //! Compiles the eBPF programs, so that lvs-ctl can carry them inside: the data plane ends as `lvs`
 //! in `OUT_DIR`. The programs of benchmarks and tests end beside it; dependent packages learn the
-//! place from cargo, as `DEP_LVS_EBPF_BENCH_OBJECT`.
+//! places from cargo, as `DEP_LVS_EBPF_BENCH_OBJECT` and `DEP_LVS_EBPF_STRESS_OBJECT`.
 
 #[path = "../xtask/src/ebpf_tools.rs"]
 mod ebpf_tools;
@@ -16,8 +16,9 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use aya_build::{Package, Toolchain};
 
-/// The binaries of the package `lvs-ebpf`: the data plane, and the programs to measure with.
-const OBJECTS: [&str; 2] = ["lvs", "lvs-bench"];
+/// The binaries of the package `lvs-ebpf`: the data plane, the programs to measure with, and those
+/// that stress its flow table.
+const OBJECTS: [&str; 3] = ["lvs", "lvs-bench", "lvs-stress"];
 
 /// What the objects are made from, and what tells which tools make them, from the workspace's root.
 /// aya-build adds lvs-ebpf itself.
@@ -105,10 +106,9 @@ fn build() -> Result<()> {
             "lvs-ebpf has built no object {object}: is it declared in its Cargo.toml?"
         );
     }
-    println!(
-        "cargo::metadata=bench_object={}",
-        out_dir.join(OBJECTS[1]).display()
-    );
+    for (key, object) in ["bench_object", "stress_object"].iter().zip(&OBJECTS[1..]) {
+        println!("cargo::metadata={key}={}", out_dir.join(object).display());
+    }
     Ok(())
 }
 

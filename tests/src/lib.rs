@@ -10,3 +10,4 @@ pub mod fuzz;
 pub mod lab;
 pub mod packet;
 pub mod soak;
+pub mod stress;

@@ -30,7 +30,7 @@ const RUSTC_VERSION: [u32; 3] = [1, 95, 0];
 ///
 /// A list rather than `1`: with that, aya-build would compile `core` from sources that a
 /// toolchain with a prebuilt `core` does not have.
-const UNSTABLE_CRATES: &str = "aya_ebpf,lvs_ebpf,lvs,lvs_bench";
+const UNSTABLE_CRATES: &str = "aya_ebpf,lvs_ebpf,lvs,lvs_bench,lvs_stress";
 
 /// Where a toolchain gets `core` for the BPF target from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

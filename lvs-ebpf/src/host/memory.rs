@@ -82,7 +82,7 @@ impl Load {
     }
 
     /// As it stands in an entry of LOAD.
-    pub(super) const fn from_bits(bits: u64) -> Self {
+    pub const fn from_bits(bits: u64) -> Self {
         Self::new((bits >> 32) as u32, bits as u32)
     }
 }

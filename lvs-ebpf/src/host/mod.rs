@@ -15,7 +15,7 @@ mod probe;
 mod reading;
 mod setup;
 
-pub use audit::audit;
+pub use audit::{Scan, audit};
 pub use buffer::Buffer;
 pub use flows::{AnyTuple, Flow};
 pub use judge::judge;

@@ -63,19 +63,20 @@ pub fn open<F: Family, K: Tables>(tables: &K, tuple: &F::Tuple, first: Word, now
     }
     let own = first.of_generation(claim.generation());
     publish::<F, K>(tables, &places, claim, tuple, own, Link::NONE);
-    let stays = tables.settle::<F>(&places, claim, own, now);
-    if stays == own {
-        new
-    } else {
+    let twin = tables.settle::<F>(&places, claim, own, now);
+    if twin.is_live() {
         Opened {
-            backend: stays.backend(),
+            backend: twin.backend(),
             is_new: false,
         }
+    } else {
+        new
     }
 }
 
 /// Looks again, after publishing, for an entry of the same flow by another CPU: of both, the one in
-/// the higher slot gives way, whoever sees it. Yields the word of the entry that stays.
+/// the higher slot gives way, whoever sees it. Yields the word of the other entry if that one stays,
+/// else [`Word::FREE`]: twins may well have the same word.
 ///
 /// An entry of it that has expired is freed: a CPU whose clock is a tick behind may still see it live.
 /// The tuple is read from the entry that was published with the word `own`.
@@ -89,7 +90,7 @@ pub fn settle<F: Family, K: Tables>(
 ) -> Word {
     let number = claim.number();
     let Some(entry) = entry_at::<F, K>(tables, places, number) else {
-        return own;
+        return Word::FREE;
     };
     // SAFETY: an entry of the table; the tuple's words follow the flow word.
     let tuple = unsafe { *entry.add(1).cast::<F::Tuple>() };
@@ -97,7 +98,7 @@ pub fn settle<F: Family, K: Tables>(
     // SAFETY: as above.
     if Word(unsafe { load(entry) }).generation() != own.generation() {
         // Evicted already: there is nothing left that could be a twin's.
-        return own;
+        return Word::FREE;
     }
     for _ in 0..LOOKS {
         let twin = locate::<F, K>(tables, places, tuple, None, Some(number));
@@ -128,5 +129,5 @@ pub fn settle<F: Family, K: Tables>(
         }
         tables.retire(slot, word);
     }
-    own
+    Word::FREE
 }

@@ -68,12 +68,14 @@ pub fn open_pair<F: Family, R: Family, K: Tables>(
     let back = claim.link::<F::Tuple>(places);
     let mut joined = Joined::TAKEN;
     for n in 0..CANDIDATES {
-        let Some((tuple, note)) = reply(n) else {
+        let Some(candidate) = reply(n) else {
             break;
         };
-        joined = join::<R, K>(tables, &tuple, back, own, now);
+        // Where it is: there is no room on the stack for another one.
+        let (tuple, note) = opaque(&candidate);
+        joined = join::<R, K>(tables, tuple, back, own, now);
         if joined != Joined::TAKEN {
-            joined = joined.with_note(note);
+            joined = joined.with_note(*note);
             break;
         }
     }
@@ -92,10 +94,10 @@ pub fn open_pair<F: Family, R: Family, K: Tables>(
         tables.count_event(FlowEvent::NotKept);
         return Paired::NotKept;
     }
-    if tables.settle::<F>(&places, claim, own, now) == own {
-        Paired::New
-    } else {
+    if tables.settle::<F>(&places, claim, own, now).is_live() {
         Paired::Twin
+    } else {
+        Paired::New
     }
 }
 
@@ -159,7 +161,8 @@ fn join<R: Family, K: Tables>(
 }
 
 /// Whether an entry but the one with the number `but` is a live flow of `tuple`. Those that have
-/// expired are freed: a CPU whose clock is a tick behind may still see them live.
+/// expired are freed: a CPU whose clock is a tick behind may still see them live. So are replies whose
+/// owner is gone or has expired: their own deadline is later, and nobody else may ever ask for them.
 #[inline(never)]
 fn is_taken<F: Family, K: Tables>(
     tables: &K,
@@ -178,16 +181,29 @@ fn is_taken<F: Family, K: Tables>(
             return true;
         };
         // SAFETY: an entry of the table.
-        let Some((word, _)) = (unsafe { held(entry, tuple) }) else {
+        let Some((word, link)) = (unsafe { held(entry, tuple) }) else {
             continue;
         };
         let slot = slot_at::<F::Tuple>(places, number);
-        if !word.has_expired(now) || !tables.retire(slot, word) {
+        if !is_over(tables, slot, word, link, now) || !tables.retire(slot, word) {
             return true;
         }
         tables.count_event(FlowEvent::Expired);
     }
     true
+}
+
+/// Whether the flow of an entry with this word and link has expired, or is lost.
+#[inline(always)]
+fn is_over<K: Tables>(tables: &K, slot: Slot, word: Word, link: Link, now: u32) -> bool {
+    if word.has_expired(now) || !word.is_reply() {
+        return word.has_expired(now);
+    }
+    match owner_of(tables, slot, word, link) {
+        Owner::Found(owner) => owner.word.has_expired(now),
+        Owner::Opening => false,
+        Owner::Lost => true,
+    }
 }
 
 /// Whether the entry that `link` means is there and means the one of `back` in turn.
@@ -201,28 +217,55 @@ fn is_whole<K: Tables>(tables: &K, link: Link, back: Link) -> bool {
     word.is_live() && word.generation() == link.generation() && its_link.means(back)
 }
 
-/// The flow that a reply belongs to, from the entry of its replies that was found. `None`: its owner
-/// is gone, and that entry with it.
+/// What is in the entry that a reply's means.
+enum Owner {
+    /// The flow, which may have expired.
+    Found(Hit),
+    /// Nothing yet: somebody is just opening the flow.
+    Opening,
+    /// Something else, or nothing any more.
+    Lost,
+}
+
+/// The owner of the reply's entry in `slot` with this word and link.
 #[inline(always)]
-pub fn owner<K: Tables>(tables: &K, reply: &Hit, now: u32) -> Option<Hit> {
-    let back = Link::new(reply.slot, reply.word.generation());
-    let (entry, its_link) = entry_of(tables, reply.link.slot())?;
+fn owner_of<K: Tables>(tables: &K, slot: Slot, reply: Word, link: Link) -> Owner {
+    let back = Link::new(slot, reply.generation());
+    let Some((entry, its_link)) = entry_of(tables, link.slot()) else {
+        return Owner::Lost;
+    };
     // SAFETY: an entry of the table and a word of it.
     let (word, its_link) = unsafe { (Word(load(entry)), Link(load(its_link))) };
-    let same = word.generation() == reply.link.generation();
-    if same && word.is_live() && its_link.means(back) {
-        return (!word.has_expired(now)).then_some(Hit {
+    if word.generation() != link.generation() {
+        return Owner::Lost;
+    }
+    if word.is_live() && its_link.means(back) {
+        return Owner::Found(Hit {
             entry,
-            slot: reply.link.slot(),
+            slot: link.slot(),
             word,
             link: its_link,
         });
     }
-    if !same || word.state() != Word::BUSY {
-        // Nobody is just opening it, so it is lost.
-        tables.retire(reply.slot, reply.word);
+    if word.state() == Word::BUSY {
+        Owner::Opening
+    } else {
+        Owner::Lost
     }
-    None
+}
+
+/// The flow that a reply belongs to, from the entry of its replies that was found. `None`: its owner
+/// is gone, and that entry with it, or has expired.
+#[inline(always)]
+pub fn owner<K: Tables>(tables: &K, reply: &Hit, now: u32) -> Option<Hit> {
+    match owner_of(tables, reply.slot, reply.word, reply.link) {
+        Owner::Found(owner) => (!owner.word.has_expired(now)).then_some(owner),
+        Owner::Opening => None,
+        Owner::Lost => {
+            tables.retire(reply.slot, reply.word);
+            None
+        }
+    }
 }
 
 /// Gives the entry of a flow's replies its owner's state, history and deadline. If it is lost, the

@@ -52,7 +52,7 @@ pub fn sweep_half<F: Family, K: Tables>(tables: &K, sweep: &mut Sweep, half: u32
                 tables.end(link, Link::new(slot, word.generation()));
             }
             sweep.retired += 1;
-        } else {
+        } else if !word.is_reply() {
             sweep.live += 1;
         }
     }

@@ -1,5 +1,5 @@
-//! IPVS's TCP table as its source prints it (`ip_vs_proto_tcp.c`, part INPUT-ONLY), by name, and
-//! what the kernel makes of each state.
+//! IPVS's TCP table as its source prints it (`ip_vs_proto_tcp.c`, `tcp_states`), by name, and what the
+//! kernel makes of each state.
 
 use lvs_common::tcp::{ACK, FIN, RST, SYN, State};
 
@@ -17,18 +17,63 @@ const NAMES: [(&str, State); 11] = [
     ("SA", State::SynAck),
 ];
 
-const ON_SYN: &str = "SR ES ES SR SR SR SR SR SR SR SR";
-const ON_FIN: &str = "CL FW SS TW FW TW CL CW LA LI TW";
-const ON_ACK: &str = "ES ES SS ES FW TW CL CW CL LI ES";
-const ON_RST: &str = "CL CL CL SR CL CL CL CL LA LI CL";
+/// Whose segment it is, and who else is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The client's, where the backend is heard too.
+    Input,
+    /// The backend's.
+    Output,
+    /// The client's, where the backend was never heard.
+    InputOnly,
+}
 
-/// The state after a segment of the client with these flags.
+/// The rows of one part of the table, in its order.
+struct Part {
+    syn: &'static str,
+    fin: &'static str,
+    ack: &'static str,
+    rst: &'static str,
+}
+
+const INPUT: Part = Part {
+    syn: "SR ES ES SR SR SR SR SR SR SR SR",
+    fin: "CL CW SS TW TW TW CL CW LA LI TW",
+    ack: "ES ES SS ES FW TW CL CW CL LI ES",
+    rst: "CL CL CL SR CL CL CL CL LA LI SR",
+};
+
+const OUTPUT: Part = Part {
+    syn: "SS ES SS SR SS SS SS SS SS LI SR",
+    fin: "TW FW SS TW FW TW CL TW LA LI TW",
+    ack: "ES ES SS ES FW TW CL CW LA ES ES",
+    rst: "CL CL SS CL CL TW CL CL CL CL CL",
+};
+
+const INPUT_ONLY: Part = Part {
+    syn: "SR ES ES SR SR SR SR SR SR SR SR",
+    fin: "CL FW SS TW FW TW CL CW LA LI TW",
+    ack: "ES ES SS ES FW TW CL CW CL LI ES",
+    rst: "CL CL CL SR CL CL CL CL LA LI CL",
+};
+
+/// The state after a segment of the client with these flags, where only it is heard.
 pub(crate) fn next(from: State, flags: u8) -> State {
+    next_of(Side::InputOnly, from, flags)
+}
+
+/// The state after a segment of that side with these flags.
+pub(crate) fn next_of(side: Side, from: State, flags: u8) -> State {
+    let part = match side {
+        Side::Input => INPUT,
+        Side::Output => OUTPUT,
+        Side::InputOnly => INPUT_ONLY,
+    };
     let row = match flags {
-        _ if flags & RST != 0 => ON_RST,
-        _ if flags & SYN != 0 => ON_SYN,
-        _ if flags & FIN != 0 => ON_FIN,
-        _ if flags & ACK != 0 => ON_ACK,
+        _ if flags & RST != 0 => part.rst,
+        _ if flags & SYN != 0 => part.syn,
+        _ if flags & FIN != 0 => part.fin,
+        _ if flags & ACK != 0 => part.ack,
         _ => return State::Close,
     };
     let column = NAMES.iter().position(|(_, state)| *state == from);

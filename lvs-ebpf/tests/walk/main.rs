@@ -17,7 +17,13 @@ mod opening;
 #[cfg(test)]
 mod overflow;
 #[cfg(test)]
+mod pairs;
+#[cfg(test)]
+mod patterned;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod raced;
 #[cfg(test)]
 mod races;
 #[cfg(test)]

@@ -1,159 +1,24 @@
 //! What two CPUs do to each other, step by step: a second packet is walked in the middle of the
 //! first, where the first asks for a map or the clock.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
-    sync::Barrier,
-    thread,
-};
+use std::{sync::Barrier, thread};
 
 use lvs_common::{
     Family,
     flow::Stage,
-    map::{
-        Backend, FlowEvent, Interface, NextHop, RingChunk, Service, ServiceKey, Settings, Sweep,
-        Timeouts,
-    },
+    map::{FlowEvent, Sweep},
     tcp::{ACK, SYN, State},
 };
 use lvs_ebpf::{
-    Action,
-    host::{Buffer, Load, Memory, TICKS_PER_SECOND},
-    kernel::Tables,
-    table, walk,
+    host::{Load, Memory, TICKS_PER_SECOND},
+    kernel::Tables as _,
+    table,
 };
 
-use crate::farm::{
-    LAN, Site, assert_sound, farm, flow, interfaces, only, send, single, with_sites,
+use crate::{
+    farm::{Site, assert_sound, farm, flow, interfaces, only, send, single, with_sites},
+    raced::{Point, Raced},
 };
-
-type Other<'a> = Box<dyn FnOnce(&Memory) + 'a>;
-
-/// Where another CPU comes in between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Point {
-    /// Where the clock is read.
-    Clock,
-    /// Where a load is changed: of a new flow, after its entry was claimed and before it is there.
-    Booking,
-    /// After a new flow was published, before its twin is looked for.
-    Published,
-    /// Where a reused or evicted flow is counted.
-    Event,
-}
-
-/// The maps as one CPU sees them while another is at work.
-struct Raced<'a> {
-    memory: &'a Memory,
-    has_booked: Cell<bool>,
-    others: RefCell<VecDeque<(Point, Other<'a>)>>,
-}
-
-impl<'a> Raced<'a> {
-    fn new(memory: &'a Memory, point: Point, other: impl FnOnce(&Memory) + 'a) -> Self {
-        let cpu = Self {
-            memory,
-            has_booked: Cell::new(false),
-            others: RefCell::default(),
-        };
-        cpu.then(point, other)
-    }
-
-    /// Lets another CPU come in between once more, after all others.
-    fn then(self, point: Point, other: impl FnOnce(&Memory) + 'a) -> Self {
-        let other: Other<'a> = Box::new(other);
-        self.others.borrow_mut().push_back((point, other));
-        self
-    }
-
-    fn reached(&self, point: Point) {
-        let next = self
-            .others
-            .borrow_mut()
-            .pop_front_if(|(at, _)| *at == point);
-        if let Some((_, other)) = next {
-            other(self.memory);
-        }
-    }
-
-    /// The first look at the table after a booking is the one for a twin.
-    fn looks(&self) {
-        if self.has_booked.get() {
-            self.reached(Point::Published);
-        }
-    }
-
-    fn assert_all_had_their_turn(&self) {
-        assert!(self.others.borrow().is_empty(), "another CPU had no turn");
-    }
-
-    /// Walks a packet on this CPU; yields its backend.
-    fn send(&self, site: Site, client: u16, flags: u8) -> u16 {
-        let buffer = Buffer::new(LAN, &site.packet(client, flags).frame());
-        assert_eq!(walk(self, &buffer), Ok(Action::Send));
-        self.assert_all_had_their_turn();
-        let frame = buffer.bytes();
-        u16::from_be_bytes([frame[4], frame[5]])
-    }
-}
-
-impl Tables for Raced<'_> {
-    fn settings(&self) -> Option<&Settings> {
-        self.memory.settings()
-    }
-    fn timeouts(&self, number: u32) -> Option<&Timeouts> {
-        self.memory.timeouts(number)
-    }
-    fn now(&self) -> u32 {
-        self.reached(Point::Clock);
-        self.memory.now()
-    }
-    fn interface(&self, index: u32) -> Option<&Interface> {
-        self.memory.interface(index)
-    }
-    fn half4(&self, half: u32) -> Option<*mut u64> {
-        self.looks();
-        self.memory.half4(half)
-    }
-    fn half6(&self, half: u32) -> Option<*mut u64> {
-        self.looks();
-        self.memory.half6(half)
-    }
-    fn service_id(&self, key: &ServiceKey) -> Option<u32> {
-        self.memory.service_id(key)
-    }
-    fn service(&self, id: u32) -> Option<*const Service> {
-        self.memory.service(id)
-    }
-    fn ring(&self, chunk: u32) -> Option<&RingChunk> {
-        self.memory.ring(chunk)
-    }
-    fn cursor(&self, service: u32) -> Option<*mut u64> {
-        self.memory.cursor(service)
-    }
-    fn backend(&self, id: u32) -> Option<*const Backend> {
-        self.memory.backend(id)
-    }
-    fn load(&self, backend: u32) -> Option<*mut u64> {
-        self.reached(Point::Booking);
-        self.has_booked.set(true);
-        self.memory.load(backend)
-    }
-    fn next_hop(&self, id: u32) -> Option<&NextHop> {
-        self.memory.next_hop(id)
-    }
-    fn count_packet(&self, service: u32, backend: u32, bytes: u64) {
-        self.memory.count_packet(service, backend, bytes);
-    }
-    fn count_connection(&self, service: u32, backend: u32) {
-        self.memory.count_connection(service, backend);
-    }
-    fn count_event(&self, event: FlowEvent) {
-        self.reached(Point::Event);
-        self.memory.count_event(event);
-    }
-}
 
 #[test]
 fn a_flow_opened_on_two_cpus_is_one() {

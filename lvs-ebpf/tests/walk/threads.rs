@@ -3,50 +3,28 @@
 use std::thread;
 
 use lvs_common::{
-    flow::{Stage, Tuple, Tuple4, Tuple6, Word},
+    flow::{Stage, Tuple, Word},
     map::FlowEvent,
     tcp::{ACK, FIN, RST, SYN, State},
 };
 use lvs_ebpf::{
-    family::{Family, V4, V6},
+    family::{V4, V6},
     host::{AnyTuple, Memory},
     kernel::Tables as _,
     table::{Segment, advance, find, open, retire},
 };
 use rand::{Rng as _, SeedableRng as _, rngs::SmallRng};
 
-use crate::farm::{Site, assert_sound, interfaces, send, walk, with_sites};
+use crate::{
+    farm::{Site, assert_sound, interfaces, send, walk, with_sites},
+    patterned::Patterned,
+};
 
 const ROUNDS: u64 = 60;
 const OPERATIONS: u32 = 4_000;
 /// More than the sixteen entries of the smallest table.
 const TUPLES: u32 = 24;
 const BACKENDS: u16 = 12;
-
-/// A family whose tuples are made from one number, so that a mix of two is seen to be one.
-trait Patterned: Family {
-    fn tuple(number: u32) -> Self::Tuple;
-}
-
-const fn mixed(number: u32, salt: u32) -> u32 {
-    number
-        .wrapping_add(1)
-        .wrapping_mul(0x9e37_79b1)
-        .rotate_left(salt)
-}
-
-impl Patterned for V4 {
-    fn tuple(number: u32) -> Tuple4 {
-        Tuple4::new(mixed(number, 0), mixed(number, 7), mixed(number, 13), 6)
-    }
-}
-
-impl Patterned for V6 {
-    fn tuple(number: u32) -> Tuple6 {
-        let words = |salt| core::array::from_fn(|i| mixed(number, salt + i as u32));
-        Tuple6::new(words(1), words(11), mixed(number, 23), 6)
-    }
-}
 
 /// The only backend that flows of this tuple are opened with.
 const fn backend_of(number: u32) -> u16 {

@@ -5,6 +5,8 @@
 
 mod churn;
 mod clients;
+mod killed;
+mod pairs;
 
 use std::time::Duration;
 
@@ -22,11 +24,23 @@ pub struct Soak {
 }
 
 /// All of them.
-pub static SOAKS: &[Soak] = &[Soak {
-    name: "churn",
-    about: "fewer than one new flow in a million evicts a live one",
-    run: churn::run,
-}];
+pub static SOAKS: &[Soak] = &[
+    Soak {
+        name: "churn",
+        about: "fewer than one new flow in a million evicts a live one",
+        run: churn::run,
+    },
+    Soak {
+        name: "pairs",
+        about: "two CPUs in one flow table never break it, nor the counts",
+        run: pairs::run,
+    },
+    Soak {
+        name: "killed",
+        about: "the counts are exact after a director was killed in the middle of a sweep",
+        run: killed::run,
+    },
+];
 
 impl Soak {
     /// Runs it for about that long; its figures go to the standard output.

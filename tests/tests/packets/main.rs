@@ -7,6 +7,7 @@ mod direct;
 mod expiry;
 mod farm;
 mod next_hops;
+mod pairs;
 mod pin_dir;
 mod pins;
 mod program;
