@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod fuzz;
+mod harness;
 pub mod lab;
 pub mod packet;
 pub mod soak;

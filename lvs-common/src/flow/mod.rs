@@ -1,7 +1,8 @@
 //! The flow table's entries: the word that rules one, the tuple that names it, where it may be.
 //!
 //! Design: an array of half buckets of four entries. A tuple may be in four halves, searched and
-//! filled in this order: home, its neighbour, the alternative, its neighbour. Entries never move.
+//! filled in this order: home, the alternative, home's neighbour, the alternative's. Entries never
+//! move.
 
 mod class;
 mod hash;

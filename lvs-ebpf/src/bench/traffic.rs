@@ -1,4 +1,4 @@
-//! The traffic of the benchmark, as the program that writes it and the one that orders it agree.
+//! The traffic of benchmark and soaks, as the program that writes it and the ones that order it agree.
 //!
 //! User space includes this file by its path: it is nobody else's business.
 
@@ -16,7 +16,7 @@ pub(crate) const FRAME4: usize = 14 + IP4_LEN;
 pub(crate) const FRAME6: usize = 14 + 40 + TCP_LEN;
 /// Bytes of an IPv4 packet.
 pub(crate) const IP4_LEN: usize = 20 + TCP_LEN;
-/// Bytes of a TCP segment.
+/// Bytes of a TCP segment, or of a UDP datagram.
 pub(crate) const TCP_LEN: usize = 20;
 
 /// The only entry of TRAFFIC: what to write.
@@ -35,6 +35,10 @@ pub(crate) struct Traffic {
     pub(crate) port: u16,
     /// Flags of TCP.
     pub(crate) tcp_flags: u8,
-    /// Zero.
-    pub(crate) reserved: u8,
+    /// IANA number of the transport protocol: TCP or UDP.
+    pub(crate) protocol: u8,
+    /// 1: clients from anywhere, as a forger writes them; 0: neighbours with a few ports each.
+    pub(crate) scattered: u32,
+    /// 1: every frame is followed by another of its flow, with ACK alone.
+    pub(crate) ack_follows: u32,
 }

@@ -2,9 +2,12 @@
 
 use lvs_common::flow::{Class, Link, PLACES, Places, Slot, Tuple, WAYS, Word};
 
-use super::{book, entry_at, entry_offset, link_of, slot_at, worth::Score};
+use super::{
+    NUMBERS, book, entry_at, entry_offset, link_of, slot_at,
+    worth::{Score, class},
+};
 use crate::{
-    atomic::{exchange, load, replace, store},
+    atomic::{bounded, exchange, load, replace, store},
     family::Family,
     kernel::Tables,
 };
@@ -61,7 +64,7 @@ impl Claim {
 pub fn claim<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Claim {
     for _ in 0..TRIES {
         let score = tables.choose::<F>(places, now);
-        if score == Score::LEAST {
+        if score.class() == 0 {
             break;
         }
         let number = score.number();
@@ -73,7 +76,7 @@ pub fn claim<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Cla
         // SAFETY: as above.
         let link = unsafe { link_of::<F::Tuple>(entry) };
         // It is judged by the word that is swapped: the one chosen may have changed since.
-        if Score::of(word, now, number).class() < score.class() {
+        if class(word, now) < score.class() {
             continue;
         }
         let busy = word.claimed();
@@ -128,31 +131,39 @@ pub(super) fn publish<F: Family, K: Tables>(
     unsafe { exchange(entry, word.0) };
 }
 
-/// The score of the entry that a new flow takes: a free or expired one at home, else one of the
-/// emptiest other half, else of all the one that is worth least. [`Score::LEAST`] if none may be taken.
+/// The score of the entry that a new flow takes: in the first half with a free or expired one, else
+/// the one of all places that is worth least. One without a class if none may be taken.
 ///
-/// Almost every flow is at home so; and where that is full, evening out the others makes it some
-/// thousand times less likely that all four are.
+/// Of several that are worth the same, which is common within a tick of a flood, one as good as at
+/// random: were it always the same one, the latest flow would be the next to go.
 #[inline(always)]
 pub fn choose<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Score {
+    let Some(timeouts) = tables.timeouts(0) else {
+        return Score::LEAST;
+    };
+    let dice = dice(places);
     let mut best = Score::LEAST;
     for place in 0..PLACES {
         let Some(first) = F::half(tables, places.half(place)) else {
             break;
         };
-        let mut least = Score::LEAST;
-        let mut vacant = 0;
         for way in 0..WAYS {
             // SAFETY: one of the entries of a half bucket.
             let word = Word(unsafe { load(first.wrapping_add(entry_offset::<F::Tuple>(way))) });
-            let score = Score::of(word, now, place * WAYS as u32 + way as u32);
-            vacant += score.is_vacant();
-            least = least.max(score);
+            let number = place * WAYS as u32 + way as u32;
+            best = best.max(Score::of(word, now, number ^ dice, timeouts));
         }
-        best = best.max(least.among(vacant));
-        if place == 0 && best.class() >= Class::Expired as u64 {
+        if best.class() >= Class::Expired as u64 {
             break;
         }
     }
-    best
+    best.flipped(dice)
+}
+
+/// Bits of an entry's number that differ from tuple to tuple, though they have a place in common.
+#[inline(always)]
+fn dice(places: &Places) -> u32 {
+    const { assert!(NUMBERS == 16) };
+    let bits = places.to_bits();
+    bounded::<{ NUMBERS as u64 - 1 }>(bits >> 2 ^ bits >> 34) as u32
 }

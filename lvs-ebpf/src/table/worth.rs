@@ -1,15 +1,15 @@
 //! Which of the entries in a tuple's places a new flow takes.
 
 use lvs_common::{
-    flow::{Class, WAYS, Word},
-    map::FlowEvent,
+    flow::{Class, Word},
+    map::{FlowEvent, Timeouts},
     tcp::State,
 };
 
-use crate::atomic::{is_zero, sign};
+use crate::atomic::{is_zero, nth16, sign};
 
 /// Class of every state number, four bits each; that of an established flow or one of UDP is the
-/// one of a proven flow, and [`Score::of`] takes off for what is missing. A busy entry has none.
+/// one of a proven flow, and [`class`] takes off for what is missing. A busy entry has none.
 const CLASSES: u64 = {
     const fn class(state: State) -> Class {
         match state {
@@ -31,60 +31,51 @@ const CLASSES: u64 = {
     classes
 };
 
+/// The class's number of an entry with this word; 0 if it is busy.
+///
+/// Written without branches, as is [`Score::of`]: with them the verifier would follow every combination
+/// of sixteen entries.
+#[inline(always)]
+pub(super) fn class(word: Word, now: u32) -> u64 {
+    let class = CLASSES >> (4 * word.state()) & 0xf;
+    let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
+    let expired = live & sign(i64::from(word.left(now)));
+    // Proven needs several packets: with two it is young, and with one no more than half-open.
+    let proven = is_zero(class ^ Class::Proven as u64);
+    let few = sign(i64::from(word.packets()) - i64::from(Word::MANY));
+    let single = sign(i64::from(word.packets()) - 2);
+    let unproven = proven & few & !sign(-i64::from(word.reply_seen()));
+    let class = class + (unproven & 1) + (unproven & single & 1);
+    (class & !expired) | (Class::Expired as u64 & expired)
+}
+
 /// How readily an entry is given away, and which of its tuple's sixteen entries it is:
 /// `class | 2^31 - 1 - ticks left (32 bits) | number (4 bits)`. The greatest goes first: by class, and
 /// within it the one that would be the first to expire.
+///
+/// Half-open flows are compared as if they had the same timeout, so that the oldest goes first: a flood
+/// of datagrams, which last for longer than a SYN, would otherwise evict handshakes before itself. The
+/// timeouts are those of all services that have none of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct Score(pub u64);
 
 const LEFT: u32 = 4;
-const NUMBER: u64 = (1 << LEFT) - 1;
 const CLASS: u32 = LEFT + 32;
-
-/// The least score of a vacant entry.
-const VACANT: Score = Score((Class::Expired as u64) << CLASS);
 
 impl Score {
     /// Above that of every entry that must not be taken, below all others.
     pub(super) const LEAST: Self = Self((1 << CLASS) - 1);
 
     /// The score of the entry with this number and word.
-    ///
-    /// Written without branches: with them the verifier would follow every combination of sixteen
-    /// entries.
     #[inline(always)]
-    pub(super) fn of(word: Word, now: u32, number: u32) -> Self {
-        let class = CLASSES >> (4 * word.state()) & 0xf;
-        let left = i64::from(word.left(now));
-        let live = sign(i64::from(Word::BUSY) - i64::from(word.state()));
-        let expired = live & sign(left);
-        // Proven needs several packets: with two it is young, and with one no more than half-open.
-        let proven = is_zero(class ^ Class::Proven as u64);
-        let few = sign(i64::from(word.packets()) - i64::from(Word::MANY));
-        let single = sign(i64::from(word.packets()) - 2);
-        let unproven = proven & few & !sign(-i64::from(word.reply_seen()));
-        let class = class + (unproven & 1) + (unproven & single & 1);
-        let class = (class & !expired) | (Class::Expired as u64 & expired);
+    pub(super) fn of(word: Word, now: u32, number: u32, timeouts: &Timeouts) -> Self {
+        let class = class(word, now);
+        let half_open = is_zero(class ^ Class::HalfOpen as u64).cast_signed();
+        let whole = i64::from(nth16(timeouts, word.state()));
+        let left = i64::from(word.left(now)) - (whole & half_open);
         let urgency = (i64::from(i32::MAX) - left).cast_unsigned();
         Self(class << CLASS | urgency << LEFT | u64::from(number))
-    }
-
-    /// 1 if the entry is free or has expired, else 0.
-    #[inline(always)]
-    pub(super) fn is_vacant(self) -> u64 {
-        sign(VACANT.0.cast_signed() - self.0.cast_signed() - 1) & 1
-    }
-
-    /// The score of an entry of a half bucket with so many vacant ones: of these, the one among more
-    /// goes first, and of as many the one in the earlier place.
-    #[inline(always)]
-    pub(super) fn among(self, vacant: u64) -> Self {
-        let is_vacant = self.is_vacant().wrapping_neg();
-        let number = self.0 & NUMBER;
-        let earlier = !number & NUMBER & !(WAYS as u64 - 1);
-        let even = VACANT.0 | vacant << (2 * LEFT) | earlier << LEFT | number;
-        Self(self.0 ^ (self.0 ^ even) & is_vacant)
     }
 
     /// The greater of both, without a branch.
@@ -92,6 +83,12 @@ impl Score {
     pub(super) fn max(self, other: Self) -> Self {
         let less = sign(self.0.cast_signed() - other.0.cast_signed());
         Self(self.0 ^ (self.0 ^ other.0) & less)
+    }
+
+    /// The same for an entry with another number: its own, with these bits flipped.
+    #[inline(always)]
+    pub(super) const fn flipped(self, bits: u32) -> Self {
+        Self(self.0 ^ bits as u64)
     }
 
     /// The entry's number.
@@ -128,9 +125,20 @@ mod tests {
     use super::*;
 
     const NOW: u32 = 5_000;
+    const SYN_RECV: u8 = Word::of_tcp(State::SynRecv as u8);
+    const TIMEOUTS: Timeouts = {
+        let mut timeouts = [900; 16];
+        timeouts[SYN_RECV as usize] = 60;
+        timeouts[Word::UDP as usize] = 300;
+        timeouts
+    };
 
     fn class(word: Word) -> u64 {
-        Score::of(word, NOW, 0).class()
+        score(word, 0).class()
+    }
+
+    fn score(word: Word, number: u32) -> Score {
+        Score::of(word, NOW, number, &TIMEOUTS)
     }
 
     fn tcp(state: State, packets: u8, deadline: u32) -> Word {
@@ -190,41 +198,41 @@ mod tests {
         assert_eq!(class(Word::FREE.claimed()), 0);
         assert_eq!(class(tcp(State::Established, 3, 0).claimed()), 0);
         for now in [0, NOW, u32::MAX / 2, u32::MAX / 2 + 1, u32::MAX] {
-            let busy = Score::of(Word::FREE.claimed(), now, 15);
+            let busy = Score::of(Word::FREE.claimed(), now, 15, &TIMEOUTS);
             assert_eq!(Score::LEAST.max(busy), Score::LEAST);
         }
     }
 
     #[test]
-    fn a_vacancy_among_more_goes_first_and_then_the_earlier() {
-        let of = |number| Score::of(Word::FREE, NOW, number);
-        let in_order = [
-            of(4).among(4),
-            of(12).among(4),
-            of(5).among(3),
-            of(0).among(1),
-            Score::of(tcp(State::Close, 3, NOW - 1), NOW, 15).among(1),
-            Score::of(tcp(State::Close, 3, NOW), NOW, 0).among(0),
-        ];
-        assert!(in_order.is_sorted_by(|a, b| a > b), "{in_order:?}");
-        assert_eq!(in_order.map(Score::number), [4, 12, 5, 0, 15, 0]);
-        assert_eq!(in_order.map(Score::is_vacant), [1, 1, 1, 1, 1, 0]);
-        let busy = Score::of(Word::FREE.claimed(), NOW, 1);
-        assert_eq!((busy.is_vacant(), busy.among(3)), (0, busy));
-    }
-
-    #[test]
     fn the_first_to_expire_goes_first() {
-        let sooner = Score::of(tcp(State::Established, 3, NOW + 499), NOW, 3);
-        let later = Score::of(tcp(State::Established, 3, NOW + 500), NOW, 15);
+        let sooner = score(tcp(State::Established, 3, NOW + 499), 3);
+        let later = score(tcp(State::Established, 3, NOW + 500), 15);
         assert_eq!(later.max(sooner), sooner);
         assert_eq!(sooner.max(later), sooner);
         assert_eq!(sooner.number(), 3);
         assert_eq!(sooner.event(), FlowEvent::EvictedProven);
         // Of two that have expired, the one that did so first; and both before any other.
-        let long = Score::of(tcp(State::Established, 3, NOW - 400), NOW, 0);
-        let short = Score::of(tcp(State::Close, 3, NOW - 1), NOW, 1);
+        let long = score(tcp(State::Established, 3, NOW - 400), 0);
+        let short = score(tcp(State::Close, 3, NOW - 1), 1);
         assert_eq!(long.max(short), long);
         assert_eq!(short.max(sooner), short);
+    }
+
+    #[test]
+    fn the_oldest_half_open_flow_goes_first() {
+        let opened = |state: u8, age: u32, number| {
+            let deadline = NOW - age + TIMEOUTS[usize::from(state)];
+            score(Word::open(1, state, deadline), number)
+        };
+        let (syn, datagram) = (SYN_RECV, Word::UDP);
+        let sloppy = Word::of_tcp(State::Established as u8);
+        for (old, new) in [(syn, datagram), (datagram, syn), (sloppy, syn), (syn, syn)] {
+            assert_eq!(opened(old, 2, 0).max(opened(new, 1, 1)).number(), 0);
+            assert_eq!(opened(new, 1, 0).max(opened(old, 2, 1)).number(), 1);
+        }
+        // Of services with a timeout of their own, a flow may last for longer than all others.
+        let patient = score(Word::open(1, syn, NOW + 5_000), 0);
+        assert_eq!(patient.max(opened(syn, 0, 1)).number(), 1);
+        assert_eq!(patient.class(), Class::HalfOpen as u64);
     }
 }

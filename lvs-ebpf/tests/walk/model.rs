@@ -72,20 +72,36 @@ struct Known {
 }
 
 impl Known {
-    /// The flow after a packet that it was seen by now.
-    fn seen(self, now: u32) -> Self {
+    /// Ticks of silence that end the flow.
+    fn timeout(self) -> u32 {
         let seconds = match self.state {
             None => 300,
             Some(state) => TIMEOUTS.iter().find(|(each, _)| *each == state).unwrap().1,
         };
+        seconds * TICKS_PER_SECOND
+    }
+
+    /// The flow after a packet that it was seen by now.
+    fn seen(self, now: u32) -> Self {
         Self {
-            deadline: now.wrapping_add(seconds * TICKS_PER_SECOND),
+            deadline: now.wrapping_add(self.timeout()),
             ..self
         }
     }
 
     fn left(self, now: u32) -> i32 {
         self.deadline.wrapping_sub(now).cast_signed()
+    }
+
+    /// The greatest goes first: by class, and then the first to expire, or the oldest half-open one.
+    fn worth(self, now: u32) -> (Class, Reverse<i32>) {
+        let class = self.class();
+        let whole = if class == Class::HalfOpen {
+            self.timeout().cast_signed()
+        } else {
+            0
+        };
+        (class, Reverse(self.left(now) - whole))
     }
 
     fn class(self) -> Class {
@@ -175,12 +191,11 @@ impl Model {
             assert_eq!(lost, [] as [&(AnyTuple, Known); 0], "there was room");
             return;
         }
-        let worth = |flow: &Known| (flow.class(), Reverse(flow.left(now)));
         let [(tuple, flow)] = lost[..] else {
             panic!("one flow must go, not {lost:?}");
         };
-        let first = peers.iter().map(|(_, flow)| worth(flow)).max();
-        assert_eq!(Some(worth(flow)), first, "{flow:?} went too early");
+        let first = peers.iter().map(|(_, flow)| flow.worth(now)).max();
+        assert_eq!(Some(flow.worth(now)), first, "{flow:?} went too early");
         self.flows.remove(tuple);
     }
 }

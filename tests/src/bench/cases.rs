@@ -1,14 +1,14 @@
 //! What is measured: the programs, the traffic they get, and what must come of it.
 
-use lvs_common::tcp;
+use lvs_common::{Protocol, tcp};
 use serde::Serialize;
 
 use super::{
     measure::RARELY,
-    rig::{Batch, Counts, Outcome},
+    rig::{Counts, Outcome},
     setup::PORT,
-    traffic::Traffic,
 };
+use crate::harness::{Batch, traffic::Traffic};
 
 const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
@@ -97,6 +97,7 @@ impl Case {
                 Self::Established | Self::NoService => tcp::ACK,
                 Self::Insert | Self::SynAgain | Self::Flood => tcp::SYN,
             },
+            protocol: Protocol::Tcp as u8,
             ..Traffic::default()
         };
         Batch { traffic, packets }
@@ -153,6 +154,7 @@ pub(super) fn one_ack_each(flows: u32) -> Batch {
     let traffic = Traffic {
         port: PORT.to_be(),
         tcp_flags: tcp::ACK,
+        protocol: Protocol::Tcp as u8,
         ..Traffic::default()
     };
     Batch {

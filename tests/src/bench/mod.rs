@@ -14,8 +14,6 @@ mod rig;
 mod rounds;
 mod samples;
 mod setup;
-#[path = "../../../lvs-ebpf/src/bench/traffic.rs"]
-mod traffic;
 
 pub use cases::{Case, Program};
 pub use machine::{Machine, ProgramFacts};

@@ -3,11 +3,7 @@
 use std::{ops::Sub, path::Path, process};
 
 use anyhow::{Context as _, Result};
-use aya::{
-    Ebpf, EbpfLoader, Pod, TestRun as _, TestRunOptions, include_bytes_aligned,
-    maps::{Array, MapData, ProgramArray},
-    programs::Xdp,
-};
+use aya::EbpfLoader;
 use lvs_common::{
     Family, Reason,
     flow::WAYS,
@@ -19,27 +15,14 @@ use super::{
     cases::Program,
     machine::ProgramFacts,
     setup::{self, BACKENDS, SERVICE},
-    traffic::{FRAME4, FRAME6, Traffic},
 };
-
-/// The eBPF object of `lvs-ebpf/src/bench`.
-static OBJECT: &[u8] = include_bytes_aligned!(env!("LVS_BENCH_OBJECT"));
+use crate::harness::{Batch, Harness};
 
 /// Elements of an LRU map per flow: the kernel evicts before a map is full, since it hands out free
 /// elements to the CPUs in portions.
 pub(super) const LRU_ELEMENTS_PER_FLOW: u32 = 2;
 /// The fewest elements of an LRU map: the portions are of 128.
 const LEAST_LRU_ELEMENTS: u32 = 4096;
-
-// SAFETY: C layout, integers that fill it without padding.
-unsafe impl Pod for Traffic {}
-
-/// So many packets of some traffic.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Batch {
-    pub(super) traffic: Traffic,
-    pub(super) packets: u32,
-}
 
 /// What the programs have counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,9 +72,7 @@ pub(super) struct Rig {
     family: Family,
     datapath: Datapath,
     stats: StatsReader,
-    ebpf: Ebpf,
-    target: ProgramArray<MapData>,
-    traffic: Array<MapData, Traffic>,
+    harness: Harness,
     lru_elements: u32,
 }
 
@@ -101,48 +82,30 @@ impl Rig {
         let datapath = setup::datapath(family, flows)?;
         let stats = datapath.stats()?;
         let lru_elements = (flows * LRU_ELEMENTS_PER_FLOW).max(LEAST_LRU_ELEMENTS);
-        let mut ebpf = load_beside(&datapath, family, lru_elements)?;
-        for program in ["harness4", "harness6", "null_tx", "lru", "lru_percpu"] {
-            let loaded = xdp_mut(&mut ebpf, program)?.load();
-            loaded.with_context(|| format!("cannot load the program {program}"))?;
-        }
-        let mut take = |map: &str| {
-            let taken = ebpf.take_map(map);
-            taken.with_context(|| format!("the object has no map {map}"))
-        };
+        let harness = load_beside(&datapath, family, lru_elements)?;
         Ok(Self {
             family,
-            stats,
-            target: take("TARGET")?.try_into()?,
-            traffic: take("TRAFFIC")?.try_into()?,
             datapath,
-            ebpf,
+            stats,
+            harness,
             lru_elements,
         })
     }
 
     /// Runs a program on a batch of packets.
     pub(super) fn run(&mut self, program: Program, batch: &Batch) -> Result<Outcome> {
-        let fd = match program {
-            Program::Lvs => self.datapath.program("lvs")?.fd()?,
-            other => xdp(&self.ebpf, other.name())?.fd()?,
+        let target = match program {
+            Program::Lvs => self.datapath.program("lvs")?,
+            other => self.harness.program(other.name())?,
         };
-        self.target.set(0, fd, 0).context("TARGET")?;
-        self.traffic.set(0, batch.traffic, 0).context("TRAFFIC")?;
-        let (harness, frame) = match self.family {
-            Family::Ipv4 => ("harness4", [0; FRAME4].as_slice()),
-            Family::Ipv6 => ("harness6", [0; FRAME6].as_slice()),
-        };
+        let target = target.fd()?.try_clone()?;
+        self.harness.aim(&target)?;
         let before = self.counts()?;
-        let result = xdp(&self.ebpf, harness)?.test_run(TestRunOptions {
-            data_in: Some(frame),
-            repeat: batch.packets,
-            ..TestRunOptions::default()
-        });
-        let result = result.with_context(|| format!("cannot run {}", program.name()))?;
+        let ran = self.harness.run(self.family, batch);
+        let ran = ran.with_context(|| format!("cannot run {}", program.name()))?;
         Ok(Outcome {
-            nanoseconds: u32::try_from(result.duration.as_nanos()).unwrap_or(u32::MAX),
-            verdict: result.return_value,
+            nanoseconds: ran.nanoseconds,
+            verdict: ran.verdict,
             counts: self.counts()? - before,
         })
     }
@@ -213,7 +176,7 @@ impl Rig {
     pub(super) fn facts(&self) -> Result<Vec<ProgramFacts>> {
         Ok(vec![
             ProgramFacts::of(self.datapath.program("lvs")?)?,
-            ProgramFacts::of(xdp(&self.ebpf, "lru")?)?,
+            ProgramFacts::of(self.harness.program("lru")?)?,
         ])
     }
 }
@@ -224,7 +187,7 @@ fn pin_dir() -> String {
 }
 
 /// Loads the benchmark's object with the maps of the data plane for its own, by way of pins.
-fn load_beside(datapath: &Datapath, family: Family, lru_elements: u32) -> Result<Ebpf> {
+fn load_beside(datapath: &Datapath, family: Family, lru_elements: u32) -> Result<Harness> {
     let pins = Pins::take(Path::new(&pin_dir()))?;
     datapath.pin(&pins)?;
     let mut loader = EbpfLoader::new();
@@ -239,21 +202,5 @@ fn load_beside(datapath: &Datapath, family: Family, lru_elements: u32) -> Result
     // Its elements are divided among the CPUs, and one does all the work here.
     let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus as u32);
     loader.map_max_entries(per_cpu, lru_elements * cpus);
-    loader
-        .load(OBJECT)
-        .context("cannot load the benchmark's eBPF object")
-}
-
-fn xdp<'a>(ebpf: &'a Ebpf, name: &str) -> Result<&'a Xdp> {
-    let program = ebpf.program(name);
-    Ok(program
-        .with_context(|| format!("the object has no program {name}"))?
-        .try_into()?)
-}
-
-fn xdp_mut<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
-    let program = ebpf.program_mut(name);
-    Ok(program
-        .with_context(|| format!("the object has no program {name}"))?
-        .try_into()?)
+    Harness::load(&mut loader, &["null_tx", "lru", "lru_percpu"])
 }

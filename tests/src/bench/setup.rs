@@ -11,7 +11,7 @@ use lvs_common::{
 use lvs_ctl::datapath::{Datapath, Sizes};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
-use super::traffic::{OURS, VIP4, VIP6};
+use crate::harness::traffic::{OURS, VIP4, VIP6};
 
 /// Index of the loopback interface, by which frames of a test run come.
 const LOOPBACK: u32 = 1;

@@ -53,10 +53,11 @@ impl Rig {
     /// As [`Rig::new`], with so many half buckets for the flows of either family.
     pub fn with_halves(services: &[ServiceSpec], halves: u32) -> Self {
         require_root();
-        Self::load(services, halves).unwrap_or_else(|error| unreachable!("no rig: {error:#}"))
+        Self::load(services, [halves; 2]).unwrap_or_else(|error| unreachable!("no rig: {error:#}"))
     }
 
-    fn load(services: &[ServiceSpec], halves: u32) -> Result<Self> {
+    /// As [`Rig::with_halves`], for IPv4 and IPv6 each.
+    pub fn load(services: &[ServiceSpec], [halves4, halves6]: [u32; 2]) -> Result<Self> {
         let backends = services
             .iter()
             .map(|s| s.backends.len() as u32)
@@ -75,8 +76,8 @@ impl Rig {
             backends,
             next_hops: backends + SPARE,
             ring_chunks: chunks as u32 + SPARE,
-            halves4: halves,
-            halves6: halves,
+            halves4,
+            halves6,
         };
         let mut datapath = Datapath::load(sizes, false)?;
         let settings = Settings {
@@ -84,8 +85,8 @@ impl Rig {
             keys: Keys::new(std::array::from_fn(|i| {
                 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(2 * i as u64 + 1)
             })),
-            mask4: halves - 1,
-            mask6: halves - 1,
+            mask4: halves4 - 1,
+            mask6: halves6 - 1,
             hz: HZ,
             reserved: 0,
         };
@@ -185,6 +186,21 @@ impl Rig {
         let id = hop.map_or(Ok(0), |hop| self.write_hop(hop))?;
         let backend = position(&self.backends, backend)?;
         self.datapath.set_next_hop(backend, id)
+    }
+
+    /// Has the next flows of a service go to these backends of it, in turn.
+    pub fn set_turns(&mut self, service: &str, backends: &[&str]) -> Result<()> {
+        let ids = backends.iter().map(|name| position(&self.backends, name));
+        let ids = ids.map(|id| Ok(id? as u16)).collect::<Result<Vec<_>>>()?;
+        let ring = self.write_ring(&ids)?;
+        let service = position(&self.services, service)?;
+        self.datapath.set_ring(service, ring)
+    }
+
+    /// Gives every stage of a flow a timeout; until then they are longer than any test.
+    pub fn set_timeouts(&mut self, timeouts: Timeouts) -> Result<()> {
+        self.timeouts = timeouts;
+        self.datapath.set_timeouts(0, timeouts)
     }
 
     /// Has flows of this stage end after so many ticks of silence from their next packet on; the others

@@ -2,8 +2,8 @@
 //! one?
 //!
 //! Only how many entries of each half bucket are taken matters to that, so only that is kept. The
-//! places are those of the data plane's hash, filled by its rule: a new flow takes a free entry at
-//! home, else of the emptiest of its other three halves. Where none has one, a live flow goes.
+//! places are those of the data plane's hash, filled by its rule: a new flow takes an entry of the
+//! first of its four halves that has one free. Where none has, a live flow of them goes.
 
 use std::{
     ops::AddAssign,
@@ -105,12 +105,9 @@ impl<'a> Table<'a> {
     fn open(&mut self) -> Figures {
         let places = (self.clients.places)(self.next, &self.keys, self.mask);
         self.next += 1;
-        let taken = |half: &u32| self.taken[*half as usize];
-        let home = Some(places.half(0)).filter(|half| usize::from(taken(half)) < WAYS);
-        let emptiest = || places.halves().skip(1).min_by_key(taken);
-        let free = home
-            .or_else(emptiest)
-            .filter(|half| usize::from(taken(half)) < WAYS);
+        let free = places
+            .halves()
+            .find(|half| usize::from(self.taken[*half as usize]) < WAYS);
         // A new flow that evicts another is where that one was: as many entries are taken as before.
         if let Some(half) = free {
             self.taken[half as usize] += 1;
@@ -222,18 +219,18 @@ mod tests {
             sum += openings(SMALL, clients);
             sum += Table::steady(SMALL, clients, RATED).churn(4_000_000);
         }
-        // The soak measures 0.08 in a million, and next to none while the table fills: 1.4 here. Chance
-        // makes 15 of that less than once in 10^9.
-        assert!(sum.opened > 21_000_000 && sum.evictions < 15, "{sum:?}");
+        // The soak measures 0.07 in a million, and none while the table fills: 1 here. Chance makes 12 of
+        // that less than once in 10^9.
+        assert!(sum.opened > 21_000_000 && sum.evictions < 12, "{sum:?}");
     }
 
-    /// Where there are enough evictions to count, they are as many as with places drawn at random: 24 in
-    /// a million at this load.
+    /// Where there are enough evictions to count, they are as many as with places drawn at random: 24
+    /// in a million at this load.
     #[test]
     fn clients_in_a_row_fare_like_random_ones() {
         for clients in &CLIENTS {
             let figures = Table::steady(SMALL, clients, 40).churn(2_000_000);
-            let (at_least, at_most) = (15, 95);
+            let (at_least, at_most) = (20, 90);
             assert!(
                 (at_least..at_most).contains(&figures.evictions),
                 "{}: {figures:?}",

@@ -3,9 +3,13 @@
 //! A soak is a file here and a line in [`SOAKS`]. What it runs is also an ordinary test, small and
 //! always the same; the long run only measures it finer.
 
+mod balancer;
 mod churn;
 mod clients;
+pub mod connections;
+pub mod flood;
 mod killed;
+pub mod million;
 mod pairs;
 
 use std::time::Duration;
@@ -29,6 +33,21 @@ pub static SOAKS: &[Soak] = &[
         name: "churn",
         about: "fewer than one new flow in a million evicts a live one",
         run: churn::run,
+    },
+    Soak {
+        name: "flood",
+        about: "established connections survive floods; how many handshakes do",
+        run: flood::run,
+    },
+    Soak {
+        name: "million",
+        about: "as many flows as the table is made for find a place each",
+        run: million::run,
+    },
+    Soak {
+        name: "connections",
+        about: "active and inactive are what a scan of the table counts, whatever happens",
+        run: connections::run,
     },
     Soak {
         name: "pairs",

@@ -22,23 +22,26 @@ static TARGET: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
 /// MAC address that frames seem to come from.
 const CLIENT: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];
-/// Ports of a client, as a power of two: flows are consecutive ports of consecutive addresses.
+/// Ports of a neighbour, as a power of two: flows are consecutive ports of consecutive addresses.
 const PORT_BITS: u32 = 4;
 const FIRST_PORT: u16 = 1024;
-/// Clients are in 16.0.0.0/4.
+/// Ports of clients from anywhere are above: their flows are never a neighbour's.
+const SCATTERED_PORTS: u16 = 0x8000;
+/// Neighbours are in 16.0.0.0/4.
 const FIRST_CLIENT4: u32 = 16 << 24;
 /// Clients are in `2001:2:0:1::/96` (RFC 5180).
 const CLIENTS6: [u32; 3] = [0x2001_0002_u32.to_be(), 1_u32.to_be(), 0];
 
 const HOPS: u8 = 64;
-const TCP: u8 = IpProto::Tcp as u8;
+const ACK: u8 = 0x10;
+const UDP: u8 = IpProto::Udp as u8;
 
 /// First word of an IPv4 header: no options, [`IP4_LEN`] bytes.
 const IP4_FIRST: u32 = u32::from_ne_bytes([0x45, 0, 0, IP4_LEN as u8]);
 /// Second word: no fragment.
 const IP4_SECOND: u32 = u32::from_ne_bytes([0, 0, 0x40, 0]);
-/// Third word, without the checksum.
-const IP4_THIRD: u32 = u32::from_ne_bytes([HOPS, TCP, 0, 0]);
+/// Third word, without the protocol and the checksum.
+const IP4_THIRD: u32 = u32::from_ne_bytes([HOPS, 0, 0, 0]);
 /// Sum of all of the IPv4 header that is always the same, by 16-bit words.
 const IP4_SUM: u32 = {
     const fn halves(word: u32) -> u32 {
@@ -52,11 +55,12 @@ pub(super) trait Write {
     /// Bytes of a frame.
     const FRAME: usize;
 
-    /// Writes the IP header of a packet from this client; yields the offset of what follows it.
+    /// Writes the IP header of a packet of this protocol from this client; yields the offset of what
+    /// follows it.
     ///
     /// # Safety
     /// `ip` must have as many bytes as the frame behind the Ethernet header.
-    unsafe fn write(ip: *mut u8, client: u32) -> usize;
+    unsafe fn write(ip: *mut u8, client: u32, protocol: u8) -> usize;
     /// What the Ethernet header says to follow it.
     const ETHER_TYPE: u16;
 }
@@ -66,16 +70,17 @@ impl Write for V4 {
     const ETHER_TYPE: u16 = EtherType::Ipv4 as u16;
 
     #[inline(always)]
-    unsafe fn write(ip: *mut u8, client: u32) -> usize {
-        let source = (FIRST_CLIENT4 + client).to_be();
-        let sum = IP4_SUM + (source & 0xffff) + (source >> 16);
+    unsafe fn write(ip: *mut u8, client: u32, protocol: u8) -> usize {
+        let source = (FIRST_CLIENT4.wrapping_add(client)).to_be();
+        let protocol = u32::from_ne_bytes([0, protocol, 0, 0]);
+        let sum = IP4_SUM + protocol + (source & 0xffff) + (source >> 16);
         let sum = (sum & 0xffff) + (sum >> 16);
         let checksum = !((sum & 0xffff) + (sum >> 16));
         // SAFETY: the caller's.
         unsafe {
             write(ip, 0, IP4_FIRST);
             write(ip, 4, IP4_SECOND);
-            write(ip, 8, IP4_THIRD | checksum << 16);
+            write(ip, 8, IP4_THIRD | protocol | checksum << 16);
             write(ip, 12, source);
             write(ip, 16, u32::from_ne_bytes(VIP4));
         }
@@ -88,11 +93,15 @@ impl Write for V6 {
     const ETHER_TYPE: u16 = EtherType::Ipv6 as u16;
 
     #[inline(always)]
-    unsafe fn write(ip: *mut u8, client: u32) -> usize {
+    unsafe fn write(ip: *mut u8, client: u32, protocol: u8) -> usize {
         // SAFETY: the caller's.
         unsafe {
             write(ip, 0, 0x60_u32);
-            write(ip, 4, u32::from_ne_bytes([0, TCP_LEN as u8, TCP, HOPS]));
+            write(
+                ip,
+                4,
+                u32::from_ne_bytes([0, TCP_LEN as u8, protocol, HOPS]),
+            );
             write(ip, 8, CLIENTS6[0]);
             write(ip, 12, CLIENTS6[1]);
             write(ip, 16, CLIENTS6[2]);
@@ -118,11 +127,24 @@ const fn words(address: [u8; 16]) -> [u32; 4] {
     ]
 }
 
-/// Number of the flow that the next frame is of.
+/// What differs from frame to frame.
+struct Next {
+    /// Number of the client, or as good as random.
+    client: u32,
+    port: u16,
+    tcp_flags: u8,
+}
+
+/// The next frame.
 #[inline(always)]
-fn next_flow(traffic: &mut Traffic) -> u32 {
-    let turn = traffic.frames;
-    traffic.frames = turn + 1;
+fn next(traffic: &mut Traffic) -> Next {
+    let frame = traffic.frames;
+    traffic.frames = frame + 1;
+    let (turn, is_ack) = if traffic.ack_follows == 0 {
+        (frame, false)
+    } else {
+        (frame / 2, frame % 2 == 1)
+    };
     let number = if traffic.random == 0 {
         turn as u32
     } else {
@@ -132,7 +154,30 @@ fn next_flow(traffic: &mut Traffic) -> u32 {
         let mixed = (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
         (((mixed >> 32) * u64::from(traffic.flows)) >> 32) as u32
     };
-    traffic.first.wrapping_add(number)
+    let flow = traffic.first.wrapping_add(number);
+    let (client, port) = if traffic.scattered == 0 {
+        let port = FIRST_PORT + (flow as u16 & ((1 << PORT_BITS) - 1));
+        (flow >> PORT_BITS, port)
+    } else {
+        // A bijection: every flow is another client.
+        let client = mixed(flow);
+        (client, SCATTERED_PORTS | mixed(client) as u16)
+    };
+    Next {
+        client,
+        port,
+        tcp_flags: if is_ack { ACK } else { traffic.tcp_flags },
+    }
+}
+
+/// A bijection without an order that anybody sees (`MurmurHash3`'s last step).
+#[inline(always)]
+const fn mixed(mut number: u32) -> u32 {
+    number ^= number >> 16;
+    number = number.wrapping_mul(0x85eb_ca6b);
+    number ^= number >> 13;
+    number = number.wrapping_mul(0xc2b2_ae35);
+    number ^ number >> 16
 }
 
 /// Writes the frame, and calls the program under test.
@@ -148,8 +193,7 @@ pub(super) fn run<F: Write>(ctx: &XdpContext) -> u32 {
     };
     // SAFETY: nothing else runs or writes while the benchmark runs this program.
     let traffic = unsafe { &mut *traffic };
-    let flow = next_flow(traffic);
-    let source = (FIRST_PORT + (flow as u16 & ((1 << PORT_BITS) - 1))).to_be();
+    let next = next(traffic);
     let macs = [
         u32::from_ne_bytes([OURS[0], OURS[1], OURS[2], OURS[3]]),
         u32::from_ne_bytes([OURS[4], OURS[5], CLIENT[0], CLIENT[1]]),
@@ -162,9 +206,15 @@ pub(super) fn run<F: Write>(ctx: &XdpContext) -> u32 {
         write(frame, 8, macs[2]);
         write(frame, 12, F::ETHER_TYPE);
         let ip = frame.wrapping_add(14);
-        let tcp = ip.wrapping_add(F::write(ip, flow >> PORT_BITS));
-        write(tcp, 0, u32::from(source) | u32::from(traffic.port) << 16);
-        write(tcp, 13, traffic.tcp_flags);
+        let transport = ip.wrapping_add(F::write(ip, next.client, traffic.protocol));
+        let ports = u32::from(next.port.to_be()) | u32::from(traffic.port) << 16;
+        write(transport, 0, ports);
+        if traffic.protocol == UDP {
+            // Length, and no checksum.
+            write(transport, 4, u32::from_ne_bytes([0, TCP_LEN as u8, 0, 0]));
+        } else {
+            write(transport, 13, next.tcp_flags);
+        }
     }
     // SAFETY: there is nothing here to be dropped.
     unsafe { TARGET.tail_call(ctx, 0) };
