@@ -109,7 +109,7 @@ where
 {
     let choice = random as u8;
     let flags = nth16(&FLAGS, (random >> 8) as u8);
-    let ends = u32::from((random >> 16) as u8 % 8 == 0);
+    let ends = u32::from(((random >> 16) as u8).is_multiple_of(8));
     // The clocks of two CPUs may be a tick apart.
     let now = Maps.now().wrapping_sub((random >> 24) as u32 & 1);
     let client = ((random >> 32) as u32) % (3 * CLIENTS);
