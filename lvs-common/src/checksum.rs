@@ -10,11 +10,42 @@ pub const fn update(checksum: u16, old: u16, new: u16) -> u16 {
     !fold(sum)
 }
 
+/// Sum of both halves of a word.
+#[inline(always)]
+const fn halves(word: u64) -> u64 {
+    (word & 0xffff_ffff) + (word >> 32)
+}
+
 /// One's complement sum of 32 bits folded to 16.
 #[inline(always)]
 const fn fold(sum: u32) -> u16 {
     let sum = (sum & 0xffff) + (sum >> 16);
     (sum + (sum >> 16)) as u16
+}
+
+/// What changes in data that a checksum covers: a one's complement sum of all old words' complements
+/// and all new words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delta(u64);
+
+impl Delta {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+
+    /// Eight bytes of data that begin at an even offset become others; both as read from memory.
+    #[inline(always)]
+    #[must_use]
+    pub const fn replace(self, old: u64, new: u64) -> Self {
+        // A sum of halves has room for billions of them.
+        Self(self.0 + halves(!old) + halves(new))
+    }
+
+    /// The checksum of the data after the changes, in the byte order of the data (RFC 1624 equation 3).
+    #[inline(always)]
+    pub const fn apply(self, checksum: u16) -> u16 {
+        let sum = halves(halves(self.0 + !checksum as u64));
+        !fold(fold(sum as u32) as u32)
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +85,39 @@ mod tests {
                 update(full(&before), before[4], after[4]),
                 full(&after),
                 "ttl {ttl}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_delta_equals_a_full_computation() {
+        let mut state = 1_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let words = |data: [u64; 5]| -> [u16; 20] {
+            core::array::from_fn(|i| (data[i / 4] >> (16 * (i % 4))) as u16)
+        };
+        for round in 0..10_000 {
+            let old: [u64; 5] = core::array::from_fn(|_| random());
+            let mut new: [u64; 5] = core::array::from_fn(|i| match (round + i) % 4 {
+                0 => old[i],
+                1 => u64::MAX,
+                _ => random(),
+            });
+            // Data without a bit has the other zero.
+            new[0] |= 1;
+            let mut delta = Delta::NONE;
+            for (old, new) in old.iter().zip(new) {
+                delta = delta.replace(*old, new);
+            }
+            assert_eq!(
+                delta.apply(full(&words(old))),
+                full(&words(new)),
+                "{old:x?} {new:x?}"
             );
         }
     }

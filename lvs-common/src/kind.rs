@@ -74,8 +74,14 @@ named! {
 named! {
     /// How a packet reaches its backend.
     ForwardingMode {
+        /// Network address translation (ipvsadm: Masq): the packet gets the backend's address and port, its
+        /// answers come back by here.
+        Nat = 1, "nat";
         /// Direct routing (ipvsadm: Route): the frame goes to the backend's MAC address, the packet keeps the VIP.
         Dr = 3, "dr";
+        /// Full translation: as NAT, and the source becomes an address and port of the balancer, to which
+        /// the backend answers.
+        FullNat = 5, "fullnat";
     }
 }
 

@@ -85,12 +85,20 @@ reasons! {
     TtlExceeded = 12, Drop, "ttl-exceeded";
     /// Longer than the MTU towards the backend.
     TooBig = 13, Drop, "too-big";
-    /// The frame's VLAN tags are not those of the network its backend is on.
-    OtherVlan = 14, Drop, "other-vlan";
+    /// The driver leaves no room before the frame for a longer header.
+    NoRoom = 14, Drop, "no-room";
     /// The maps contradict each other: never anything but zero.
     Inconsistent = 15, Drop, "inconsistent";
     /// A TCP segment that opens nothing and belongs to no flow, of a service with `mid_stream: drop`.
     MidStream = 16, Drop, "mid-stream";
+    /// NAT: the client has another connection with this backend from the same port, and no other backend is left.
+    ReplyTaken = 17, Drop, "reply-taken";
+    /// FULLNAT: every local address and port that was tried is in use with this backend.
+    NoPort = 18, Drop, "no-port";
+    /// The flow table has no place for a flow and its replies.
+    NoPlace = 19, Drop, "no-place";
+    /// Clients are behind more gateways than there is room for.
+    NoGateway = 20, Drop, "no-gateway";
 }
 
 #[cfg(test)]

@@ -1,20 +1,8 @@
-//! The first packet of a flow: its service and a backend, then an entry in the flow table.
+//! The first packet of a flow: its service, and a backend.
 
-use lvs_common::{
-    MidStream, Protocol, Reason,
-    flow::{Tuple, Word},
-    tcp,
-};
+use lvs_common::{MidStream, Protocol, Reason, flow::Tuple, tcp};
 
-use crate::{
-    atomic::opaque,
-    backend::backend,
-    family::Family,
-    kernel::Tables,
-    schedule::schedule,
-    service::service,
-    table::{Segment, deadline, open},
-};
+use crate::{atomic::opaque, family::Family, kernel::Tables, schedule::schedule, service::service};
 
 /// What became of a packet without a flow, in one word: a BPF subprogram returns no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +28,7 @@ impl Admission {
 
 /// Whether a packet that belongs to no flow opens one, and with which backend.
 ///
-/// A subprogram of its own, as is [`keep`], for the stack's sake: 512 bytes serve the whole chain of
-/// calls.
+/// A subprogram of its own, for the stack's sake: 512 bytes serve the whole chain of calls.
 #[inline(never)]
 pub fn admit<F: Family, K: Tables>(tables: &K, tuple: &F::Tuple, tcp_flags: u8) -> Admission {
     match try_admit::<F, K>(tables, opaque(tuple), tcp_flags) {
@@ -62,46 +49,6 @@ fn try_admit<F: Family, K: Tables>(
         refuse(found.mid_stream, tcp_flags)?;
     }
     schedule(tables, &found)
-}
-
-/// Opens the flow of a packet that was admitted; yields the backend of the flow, which is another one
-/// if another CPU has opened it at the same time.
-///
-/// # Errors
-/// [`Reason::Inconsistent`].
-#[inline(never)]
-pub fn keep<F: Family, K: Tables>(
-    tables: &K,
-    tuple: &F::Tuple,
-    id: u16,
-    tcp_flags: u8,
-    now: u32,
-) -> Admission {
-    match try_keep::<F, K>(tables, opaque(tuple), id, tcp_flags, now) {
-        Ok(backend) => Admission(u32::from(backend) | ADMITTED),
-        Err(reason) => Admission(reason as u32),
-    }
-}
-
-#[inline(always)]
-fn try_keep<F: Family, K: Tables>(
-    tables: &K,
-    tuple: &F::Tuple,
-    id: u16,
-    tcp_flags: u8,
-    now: u32,
-) -> Result<u16, Reason> {
-    let target = backend(tables, id)?;
-    let timeouts = tables
-        .timeouts(target.timeouts)
-        .ok_or(Reason::Inconsistent)?;
-    let state = Segment::of_client(tuple.protocol(), tcp_flags).first_state();
-    let first = Word::open(id, state, deadline(timeouts, state, now));
-    let opened = open::<F, K>(tables, tuple, first, now);
-    if opened.is_new() {
-        tables.count_connection(target.service, target.id);
-    }
-    Ok(opened.backend())
 }
 
 /// Whether a segment that opens nothing may do so all the same; never one with RST (kernel:

@@ -14,7 +14,7 @@ use crate::{
 /// # Errors
 /// [`Reason::NotOurFrame`].
 #[inline(always)]
-pub fn guard<K: Tables, X: Frame>(tables: &K, frame: &X, link: &Link) -> Result<(), Reason> {
+pub fn guard<K: Tables, X: Frame>(tables: &K, frame: X, link: &Link) -> Result<(), Reason> {
     let ingress = frame.ingress();
     let ours = tables
         .interface(ingress % INTERFACE_SLOTS)

@@ -2,16 +2,32 @@
 //! maps and its context, host tests with memory of their own.
 
 use lvs_common::{
-    flow::{Link, Places, Slot, Word},
+    flow::{Link, Places, Slot, Tuple6, Word},
     map::{
-        Backend, FlowEvent, Interface, NextHop, RingChunk, Service, ServiceKey, Settings, Timeouts,
+        Address, Backend, FlowEvent, GatewayKey, Interface, NextHop, RingChunk, Service,
+        ServiceKey, Settings, Timeouts,
     },
 };
 
 use crate::{
     family::Family,
-    table::{self, Claim, Score},
+    forward::Outcome,
+    nat::{self, Opening},
+    packet::Shape,
+    table::{self, Claim, pair::Joined},
 };
+
+/// What one step of the walk leaves for a later one.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Scratch {
+    /// The tuple of the packet, of its family.
+    pub packet: Tuple6,
+    /// The tuple of the answers to it, of theirs.
+    pub reply: Tuple6,
+    /// Where the entry of an answer was found, its word then, and the shape of the frame.
+    pub answer: (Slot, Word, Shape),
+}
 
 /// The maps and the clock.
 ///
@@ -22,6 +38,8 @@ pub trait Tables {
     fn settings(&self) -> Option<&Settings>;
     /// An entry of TIMEOUTS.
     fn timeouts(&self, number: u32) -> Option<&Timeouts>;
+    /// Room of this CPU's own, since the stack is short.
+    fn scratch(&self) -> Option<*mut Scratch>;
     /// Now, in ticks.
     fn now(&self) -> u32;
     /// The entry of INTERFACES for this interface index.
@@ -44,30 +62,32 @@ pub trait Tables {
     fn load(&self, backend: u32) -> Option<*mut u64>;
     /// A next hop by its id.
     fn next_hop(&self, id: u32) -> Option<&NextHop>;
-    /// Counts a packet of that many bytes for a service and its backend.
+    /// The next hop back to a gateway, by the gateway's id.
+    fn gateway(&self, id: u32) -> Option<&NextHop>;
+    /// The id of a gateway behind this interface, which is given one if it has none; `None` if there are no
+    /// more.
+    fn gateway_id(&self, key: &GatewayKey, by: &Interface) -> Option<u32>;
+    /// A local address of FULLNAT.
+    fn local(&self, number: u32) -> Option<&Address>;
+    /// The cursor on a backend's local addresses and ports.
+    fn port_cursor(&self, backend: u32) -> Option<*mut u64>;
+    /// Counts a client's packet of that many bytes for a service and its backend.
     fn count_packet(&self, service: u32, backend: u32, bytes: u64);
+    /// Counts a backend's packet of that many bytes.
+    fn count_answer(&self, service: u32, backend: u32, bytes: u64);
     /// Counts a new flow for a service and its backend.
     fn count_connection(&self, service: u32, backend: u32);
     /// Counts an event of the flow table.
     fn count_event(&self, event: FlowEvent);
 
-    /// [`table::choose()`]. The XDP program has this and all that follow as global functions, which the
+    /// [`table::try_claim()`]. The XDP program has this and all that follow as global functions, which the
     /// verifier follows once, and not along every path that leads to them.
     #[inline(always)]
-    fn choose<F: Family>(&self, places: &Places, now: u32) -> Score
+    fn try_claim<F: Family>(&self, places: &Places, now: u32) -> Claim
     where
         Self: Sized,
     {
-        table::choose::<F, Self>(self, places, now)
-    }
-
-    /// [`table::claim()`].
-    #[inline(always)]
-    fn claim<F: Family>(&self, places: &Places, now: u32) -> Claim
-    where
-        Self: Sized,
-    {
-        table::claim::<F, Self>(self, places, now)
+        table::try_claim::<F, Self>(self, places, now)
     }
 
     /// [`table::settle()`].
@@ -77,6 +97,33 @@ pub trait Tables {
         Self: Sized,
     {
         table::settle::<F, Self>(self, places, claim, own, now)
+    }
+
+    /// [`nat::keep()`].
+    #[inline(always)]
+    fn keep<F: Family>(&self, opening: Opening, now: u32) -> Outcome
+    where
+        Self: Sized,
+    {
+        nat::keep::<F, Self>(self, opening, now)
+    }
+
+    /// [`table::pair::join()`].
+    #[inline(always)]
+    fn join<F: Family>(&self, owner: Link, word: Word, now: u32) -> Joined
+    where
+        Self: Sized,
+    {
+        table::pair::join::<F, Self>(self, owner, word, now)
+    }
+
+    /// [`table::pair::rival()`].
+    #[inline(always)]
+    fn rival<F: Family>(&self, places: &Places, but: u32) -> u32
+    where
+        Self: Sized,
+    {
+        table::pair::rival::<F, Self>(self, places, but)
     }
 
     /// [`table::retire()`].
@@ -107,12 +154,16 @@ pub trait Tables {
     }
 }
 
-/// The frame under the program.
-pub trait Frame {
+/// The frame under the program: a handle, as small as a pointer.
+pub trait Frame: Copy {
     /// Its first byte.
-    fn start(&self) -> *mut u8;
+    fn start(self) -> *mut u8;
     /// The byte after its last.
-    fn end(&self) -> *mut u8;
+    fn end(self) -> *mut u8;
     /// Index of the interface it came by.
-    fn ingress(&self) -> u32;
+    fn ingress(self) -> u32;
+    /// Has it begin so many bytes earlier, or later if they are less than none; whether there is room.
+    /// Addresses of its bytes are no longer valid then.
+    #[must_use]
+    fn grow(self, bytes: i32) -> bool;
 }

@@ -15,6 +15,7 @@ pub mod guard;
 #[cfg(any(test, feature = "host"))]
 pub mod host;
 pub mod kernel;
+pub mod nat;
 pub mod packet;
 pub mod parse;
 pub mod schedule;

@@ -11,6 +11,27 @@ pub struct Link {
     pub ether_type: u16,
     /// VLAN ids, outermost first; 0: no tag.
     pub tags: [u16; MAX_TAGS],
+    /// Bytes of the header and its tags.
+    pub len: u32,
+}
+
+impl Link {
+    /// All of it but the `EtherType`, in one word: for a BPF subprogram, which takes five.
+    #[inline(always)]
+    pub const fn to_bits(&self) -> u64 {
+        self.len as u64 | (self.tags[0] as u64) << 32 | (self.tags[1] as u64) << 48
+    }
+
+    /// From such a word, of the frame that begins there.
+    #[inline(always)]
+    pub const fn from_bits(bits: u64, header: *mut u8, ether_type: u16) -> Self {
+        Self {
+            header,
+            ether_type,
+            tags: [(bits >> 32) as u16, (bits >> 48) as u16],
+            len: bits as u32,
+        }
+    }
 }
 
 /// The IP part of a frame.
@@ -44,4 +65,74 @@ pub struct Packet<T: Tuple> {
 impl<T: Tuple> Packet<T> {
     /// Its address family.
     pub const FAMILY: Family = T::FAMILY;
+
+    /// What a step needs that finds the headers anew.
+    #[inline(always)]
+    pub const fn shape(&self) -> Shape {
+        let Self {
+            link,
+            network,
+            tcp_flags,
+            ..
+        } = self;
+        let header = network.len - network.payload;
+        Shape(
+            (network.hops as u64) << 56
+                | (network.len as u64) << 32
+                | (*tcp_flags as u64) << 24
+                | (network.protocol as u64) << 16
+                | (header as u64) << 8
+                | link.len as u64,
+        )
+    }
+}
+
+/// Where the headers of a frame are, and what they say, in one word: for a BPF subprogram, which takes
+/// five.
+///
+/// ```text
+/// bits  0..8  bytes of the Ethernet header        8..16  bytes of the IP header
+///     16..24  transport protocol                 24..32  flags byte of TCP
+///     32..56  bytes of the IP packet             56..64  TTL or hop limit
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Shape(pub u64);
+
+impl Shape {
+    /// Bytes of the Ethernet header and its tags.
+    #[inline(always)]
+    pub const fn link(self) -> u32 {
+        self.0 as u8 as u32
+    }
+
+    /// Bytes of the IP header.
+    #[inline(always)]
+    pub const fn network(self) -> u32 {
+        (self.0 >> 8) as u8 as u32
+    }
+
+    /// IANA number of the transport protocol.
+    #[inline(always)]
+    pub const fn protocol(self) -> u8 {
+        (self.0 >> 16) as u8
+    }
+
+    /// The flags byte of TCP; 0 for UDP.
+    #[inline(always)]
+    pub const fn tcp_flags(self) -> u8 {
+        (self.0 >> 24) as u8
+    }
+
+    /// Bytes of the IP packet.
+    #[inline(always)]
+    pub const fn packet_len(self) -> u32 {
+        (self.0 >> 32) as u32 & 0xff_ffff
+    }
+
+    /// TTL or hop limit.
+    #[inline(always)]
+    pub const fn hops(self) -> u8 {
+        (self.0 >> 56) as u8
+    }
 }

@@ -1,71 +1,149 @@
 //! The walk of a packet: parse, guard, flow lookup or service lookup and schedule, forward, account.
 
+use crate::{
+    admit::admit,
+    atomic::{bounded, opaque},
+    backend::{Target, backend},
+    family::{Family, V4, V6},
+    forward::{Action, Outcome, dr, may_pass},
+    guard::guard,
+    kernel::{Frame, Tables},
+    nat::{self, Flow, Opening, Origin, answer, request},
+    packet::{Link, Packet},
+    parse::{Cursor, LONGEST_LINK, ethernet},
+    table::{Hit, Segment, advance, find},
+};
 use lvs_common::{
     Reason,
     map::{FlowEvent, Settings},
     tcp,
 };
-use network_types::eth::EtherType;
-
-use crate::{
-    admit::{admit, keep},
-    atomic::opaque,
-    backend::{Target, backend},
-    family::{Family, V4, V6},
-    forward::{self, Action},
-    guard::guard,
-    kernel::{Frame, Tables},
-    packet::{Link, Packet},
-    parse::{Cursor, ethernet},
-    table::{Hit, Segment, advance, find},
-};
-
-const IPV4: u16 = EtherType::Ipv4 as u16;
-const IPV6: u16 = EtherType::Ipv6 as u16;
 
 /// Decides what happens to a frame, and rewrites it if it is to be sent.
 ///
 /// # Errors
 /// The reason why it is not sent; the frame is untouched then.
 #[inline(always)]
-pub fn walk<K: Tables, X: Frame>(tables: &K, frame: &X) -> Result<Action, Reason> {
+pub fn walk<K: Tables, X: Frame>(tables: &K, frame: X) -> Result<Action, Reason> {
     let mut cursor = Cursor::new(frame.start(), frame.end());
     let link = ethernet(&mut cursor)?;
     guard(tables, frame, &link)?;
-    match link.ether_type {
-        IPV4 => walk_ip::<V4, K, X>(tables, frame, &mut cursor, link),
-        IPV6 => walk_ip::<V6, K, X>(tables, frame, &mut cursor, link),
-        _ => Err(Reason::NotIp),
+    let outcome = match link.ether_type {
+        V4::ETHER_TYPE => walk_ip::<V4, K, X>(tables, frame, link.to_bits()),
+        V6::ETHER_TYPE => walk_ip::<V6, K, X>(tables, frame, link.to_bits()),
+        _ => return Err(Reason::NotIp),
+    };
+    Ok(Action::by(frame, outcome.interface()?))
+}
+
+/// Subprograms beside each other, since 512 bytes of stack serve a whole chain of calls. That for packets
+/// of flows that are there is the hot path; the others read the frame once more, or what was left in
+/// the scratch.
+#[inline(always)]
+fn walk_ip<F: Family, K: Tables, X: Frame>(tables: &K, frame: X, link: u64) -> Outcome {
+    let outcome = known::<F, K, X>(tables, frame, link);
+    if outcome.is_answer() {
+        return answer::<F, K, X>(tables, frame);
+    }
+    if !outcome.is_unknown() {
+        return outcome;
+    }
+    let outcome = unknown::<F, K, X>(tables, frame, link);
+    let Some(opening) = outcome.opening() else {
+        return outcome;
+    };
+    let outcome = tables.keep::<F>(opening, tables.now());
+    match outcome.flow() {
+        Some(flow) => first::<F, K, X>(tables, frame, link, flow),
+        // Another CPU has opened it at the same time.
+        None if outcome.is_unknown() => known::<F, K, X>(tables, frame, link).or_lost(),
+        None => outcome,
     }
 }
 
+/// Reads the frame behind its Ethernet header.
+///
+/// # Errors
+/// Those of [`crate::parse`].
 #[inline(always)]
-fn walk_ip<F: Family, K: Tables, X: Frame>(
+fn parse<F: Family, X: Frame>(frame: X, link: u64) -> Result<Packet<F::Tuple>, Reason> {
+    let mut cursor = Cursor::new(frame.start(), frame.end());
+    let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?, F::ETHER_TYPE);
+    cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
+    F::parse(&mut cursor, link)
+}
+
+/// Sends a packet on that belongs to a flow.
+#[inline(never)]
+fn known<F: Family, K: Tables, X: Frame>(tables: &K, frame: X, link: u64) -> Outcome {
+    Outcome::of(try_known::<F, K, X>(tables, frame, link))
+}
+
+#[inline(always)]
+fn try_known<F: Family, K: Tables, X: Frame>(
     tables: &K,
-    frame: &X,
-    cursor: &mut Cursor,
-    link: Link,
-) -> Result<Action, Reason> {
-    let packet = F::parse(cursor, link)?;
+    frame: X,
+    link: u64,
+) -> Result<Outcome, Reason> {
+    let packet = parse::<F, X>(frame, link)?;
     let settings = tables.settings().ok_or(Reason::Inconsistent)?;
     let now = tables.now();
-    let flow = existing::<F, K>(tables, settings, &packet, now);
-    let id = if let Some(flow) = flow {
-        flow.word.backend()
-    } else {
-        let (tuple, tcp_flags) = (&packet.tuple, packet.tcp_flags);
-        let id = admit::<F, K>(tables, tuple, tcp_flags).backend()?;
-        keep::<F, K>(tables, tuple, id, tcp_flags, now).backend()?
+    let Some(hit) = existing::<F, K>(tables, settings, &packet, now) else {
+        return Ok(Outcome::UNKNOWN);
     };
-    let target = backend(tables, id)?;
-    if let Some(flow) = flow {
-        let timeouts = tables
-            .timeouts(target.timeouts)
-            .ok_or(Reason::Inconsistent)?;
-        let segment = Segment::of_client(packet.network.protocol, packet.tcp_flags);
-        advance(tables, &flow, segment, timeouts, now);
+    if hit.word.is_reply() {
+        let scratch = tables.scratch().ok_or(Reason::Inconsistent)?;
+        // SAFETY: this CPU's.
+        unsafe { (*scratch).answer = (hit.slot, hit.word, packet.shape()) };
+        return Ok(Outcome::ANSWER);
     }
-    deliver::<F, K, X>(tables, frame, &packet, &target)
+    let target = backend(tables, hit.word.backend())?;
+    let timeouts = tables
+        .timeouts(target.timeouts)
+        .ok_or(Reason::Inconsistent)?;
+    let segment = Segment::of_client(packet.network.protocol, packet.tcp_flags);
+    advance(tables, &hit, segment, timeouts, now);
+    let flow = Flow::new(hit.word.backend(), Origin(hit.link.note()));
+    deliver::<F, K, X>(tables, frame, &packet, &target, flow)
+}
+
+/// Admits the first packet of a flow: what is to be opened, with the tuple in the scratch.
+#[inline(never)]
+fn unknown<F: Family, K: Tables, X: Frame>(tables: &K, frame: X, link: u64) -> Outcome {
+    Outcome::of(try_unknown::<F, K, X>(tables, frame, link))
+}
+
+#[inline(always)]
+fn try_unknown<F: Family, K: Tables, X: Frame>(
+    tables: &K,
+    frame: X,
+    link: u64,
+) -> Result<Outcome, Reason> {
+    let packet = parse::<F, X>(frame, link)?;
+    let (tuple, tcp_flags) = (&packet.tuple, packet.tcp_flags);
+    let scratch = tables.scratch().ok_or(Reason::Inconsistent)?;
+    // SAFETY: this CPU's, with room for the longest tuple.
+    let room = unsafe { &raw mut (*scratch).packet }.cast::<F::Tuple>();
+    // SAFETY: as above.
+    unsafe { room.write(*tuple) };
+    let id = admit::<F, K>(tables, tuple, tcp_flags).backend()?;
+    let gateway = if nat::translates(backend(tables, id)?.mode) {
+        nat::gateway(tables, frame, &packet.link)?
+    } else {
+        0
+    };
+    Ok(Outcome::open(Opening::new(id, tcp_flags, gateway)))
+}
+
+/// Sends the packet that has just opened a flow.
+#[inline(never)]
+fn first<F: Family, K: Tables, X: Frame>(tables: &K, frame: X, link: u64, flow: Flow) -> Outcome {
+    let sent = || {
+        let packet = parse::<F, X>(frame, link)?;
+        let target = backend(tables, flow.backend())?;
+        deliver::<F, K, X>(tables, frame, &packet, &target, flow)
+    };
+    Outcome::of(sent())
 }
 
 /// The flow that a packet belongs to.
@@ -77,7 +155,7 @@ fn existing<F: Family, K: Tables>(
     now: u32,
 ) -> Option<Hit> {
     let hit = find::<F, K>(tables, settings, opaque(&packet.tuple), now)?;
-    if tcp::begins(packet.tcp_flags) && hit.word.is_finished() {
+    if tcp::begins(packet.tcp_flags) && hit.word.is_finished() && !hit.word.is_reply() {
         if tables.retire(hit.slot, hit.word) {
             tables.count_event(FlowEvent::Reused);
         }
@@ -93,18 +171,26 @@ fn existing<F: Family, K: Tables>(
 #[inline(always)]
 pub fn deliver<F: Family, K: Tables, X: Frame>(
     tables: &K,
-    frame: &X,
+    frame: X,
     packet: &Packet<F::Tuple>,
     target: &Target,
-) -> Result<Action, Reason> {
+    flow: Flow,
+) -> Result<Outcome, Reason> {
     if target.next_hop == 0 {
         return Err(Reason::NoNextHop);
     }
     let next_hop = tables
         .next_hop(target.next_hop)
         .ok_or(Reason::Inconsistent)?;
-    let action = forward::dr::<F, X>(frame, packet, next_hop)?;
     let bytes = u64::from(packet.network.len);
+    let outcome = if nat::translates(target.mode) {
+        may_pass(packet.network.hops, packet.network.len, next_hop)?;
+        let shape = packet.shape();
+        request::<F, K, X>(tables, frame, &packet.tuple, shape, flow, next_hop)
+    } else {
+        dr::<F, X>(frame, packet, next_hop)?
+    };
+    outcome.interface()?;
     tables.count_packet(target.service, target.id, bytes);
-    Ok(action)
+    Ok(outcome)
 }

@@ -21,6 +21,10 @@ pub trait Tuple: Copy + PartialEq + core::fmt::Debug {
     /// The tuple that these words say; `None` unless there are as many as it has.
     fn from_words(words: &[u64]) -> Option<Self>;
 
+    /// With source and destination exchanged: the tuple of an answer.
+    #[must_use]
+    fn reversed(&self) -> Self;
+
     /// Address and port of the client's side.
     fn source(&self) -> (IpAddr, u16);
     /// Address and port of the service's side.
@@ -36,6 +40,12 @@ pub trait Tuple: Copy + PartialEq + core::fmt::Debug {
 
 const fn last_word(ports: u32, protocol: u8) -> u64 {
     ports as u64 | (protocol as u64) << 32
+}
+
+/// A last word with its ports exchanged.
+const fn with_ports_exchanged(word: u64) -> u64 {
+    let ports = (word as u32).rotate_left(16);
+    word & !0xffff_ffff | ports as u64
 }
 
 /// Source and destination port of a word that holds both as they are on the wire.
@@ -71,6 +81,12 @@ impl Tuple for Tuple4 {
 
     fn from_words(words: &[u64]) -> Option<Self> {
         Some(Self(words.try_into().ok()?))
+    }
+
+    #[inline(always)]
+    fn reversed(&self) -> Self {
+        let [addresses, last] = self.0;
+        Self([addresses.rotate_left(32), with_ports_exchanged(last)])
     }
 
     fn source(&self) -> (IpAddr, u16) {
@@ -131,6 +147,12 @@ impl Tuple for Tuple6 {
         Some(Self(words.try_into().ok()?))
     }
 
+    #[inline(always)]
+    fn reversed(&self) -> Self {
+        let [a, b, c, d, last] = self.0;
+        Self([c, d, a, b, with_ports_exchanged(last)])
+    }
+
     fn source(&self) -> (IpAddr, u16) {
         (Self::address(self.0[0], self.0[1]), ports_of(self.0[4]).0)
     }
@@ -157,6 +179,12 @@ mod tests {
         assert_eq!(tuple.destination(), ("10.0.0.29".parse().unwrap(), 80));
         assert_eq!(tuple.protocol(), 6);
         assert_eq!(Tuple4::from_words(tuple.words()), Some(tuple));
+        let answer = tuple.reversed();
+        assert_eq!(
+            (answer.source(), answer.destination()),
+            (tuple.destination(), tuple.source())
+        );
+        assert_eq!((answer.protocol(), answer.reversed()), (6, tuple));
 
         let words = |text: &str| {
             let octets = text.parse::<Ipv6Addr>().unwrap().octets();
@@ -175,6 +203,12 @@ mod tests {
         );
         assert_eq!(tuple.protocol(), 17);
         assert_eq!(Tuple6::from_words(tuple.words()), Some(tuple));
+        let answer = tuple.reversed();
+        assert_eq!(
+            (answer.source(), answer.destination()),
+            (tuple.destination(), tuple.source())
+        );
+        assert_eq!((answer.protocol(), answer.reversed()), (17, tuple));
         assert_eq!(Tuple6::from_words(&[0; 4]), None);
     }
 }

@@ -2,6 +2,9 @@
 
 use super::{Address, entry};
 
+/// Local addresses of one backend: a flow's note has seven bits for the number of its own.
+pub const MAX_LOCALS: u16 = 128;
+
 entry! {
     /// A backend of one service.
     pub struct Backend {
@@ -21,5 +24,13 @@ entry! {
         pub family: u8,
         /// Entry of TIMEOUTS that holds for its flows.
         pub timeouts: u16,
+        /// FULLNAT: the first of its local addresses in LOCALS.
+        pub first_local: u16,
+        /// FULLNAT: how many there are, all of the family of `address`; up to [`MAX_LOCALS`](super::MAX_LOCALS).
+        pub locals: u16,
+        /// FULLNAT: the first of the ports that are used of each.
+        pub first_port: u16,
+        /// FULLNAT: the last of them.
+        pub last_port: u16,
     }
 }

@@ -15,18 +15,21 @@ entry! {
         /// Last two bytes of its MAC address, as on the wire.
         pub mac_tail: u16,
         /// Zero.
-        pub reserved: [u16; 3],
+        pub reserved: u16,
+        /// Largest IP packet in bytes that it sends.
+        pub mtu: u32,
     }
 }
 
 impl Interface {
-    /// The entry of the interface with this index and MAC address.
-    pub const fn new(index: u32, mac: [u8; 6]) -> Self {
+    /// The entry of the interface with this index, MAC address and MTU.
+    pub const fn new(index: u32, mac: [u8; 6], mtu: u32) -> Self {
         Self {
             index,
             mac_head: u32::from_le_bytes([mac[0], mac[1], mac[2], mac[3]]),
             mac_tail: u16::from_le_bytes([mac[4], mac[5]]),
-            reserved: [0; 3],
+            reserved: 0,
+            mtu,
         }
     }
 }

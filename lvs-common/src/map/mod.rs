@@ -6,6 +6,7 @@
 mod address;
 mod backend;
 mod flush;
+mod gateway;
 mod interface;
 mod next_hop;
 mod service;
@@ -14,8 +15,9 @@ mod stats;
 mod sweep;
 
 pub use address::Address;
-pub use backend::Backend;
+pub use backend::{Backend, MAX_LOCALS};
 pub use flush::{FLUSH_CHUNK, Flush, FlushTarget};
+pub use gateway::{GATEWAY_SLOTS, GatewayKey};
 pub use interface::{INTERFACE_SLOTS, Interface};
 pub use next_hop::{MAX_TAGS, NextHop};
 pub use service::{NAME_LEN, RING_CHUNK, Ring, RingChunk, Service, ServiceKey};
@@ -43,6 +45,16 @@ pub mod name {
     pub const BACKEND: &str = "BACKEND";
     /// Next hop id to [`NextHop`](super::NextHop); id 0 means unresolved.
     pub const NEXT_HOPS: &str = "NEXT_HOPS";
+    /// Gateway id to the [`NextHop`](super::NextHop) back to it; id 0 is nobody's.
+    pub const GATEWAYS: &str = "GATEWAYS";
+    /// [`GatewayKey`](super::GatewayKey) to gateway id, 32 bits.
+    pub const GATEWAY_IDS: &str = "GATEWAY_IDS";
+    /// How many gateway ids have been given out, one [`Line`](super::Line).
+    pub const GATEWAY_COUNT: &str = "GATEWAY_COUNT";
+    /// Local addresses of FULLNAT, [`Address`](super::Address)es.
+    pub const LOCALS: &str = "LOCALS";
+    /// Backend id to the cursor on its local addresses and ports, a [`Line`](super::Line).
+    pub const PORTS: &str = "PORTS";
     /// [`RingChunk`](super::RingChunk)s of backend ids.
     pub const RINGS: &str = "RINGS";
     /// Service id to the cursor on its ring, a [`Line`](super::Line).
@@ -68,7 +80,7 @@ pub mod name {
     pub const FLUSH: &str = "flush";
 
     /// All maps.
-    pub const ALL: [&str; 16] = [
+    pub const ALL: [&str; 21] = [
         SETTINGS,
         TIMEOUTS,
         INTERFACES,
@@ -76,6 +88,11 @@ pub mod name {
         SERVICE,
         BACKEND,
         NEXT_HOPS,
+        GATEWAYS,
+        GATEWAY_IDS,
+        GATEWAY_COUNT,
+        LOCALS,
+        PORTS,
         RINGS,
         CURSORS,
         LOAD,

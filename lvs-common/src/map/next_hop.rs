@@ -35,4 +35,10 @@ impl NextHop {
             tags: [0; MAX_TAGS],
         }
     }
+
+    /// Bytes of the Ethernet header of a frame to it.
+    #[inline(always)]
+    pub const fn link_len(&self) -> u32 {
+        14 + 4 * (self.tags[0] != 0) as u32 + 4 * (self.tags[1] != 0) as u32
+    }
 }

@@ -11,6 +11,10 @@ entry! {
         pub bytes: u64,
         /// New flows.
         pub connections: u64,
+        /// Packets of backends, where they come by here.
+        pub packets_out: u64,
+        /// Bytes of these, as above.
+        pub bytes_out: u64,
     }
 }
 
@@ -20,6 +24,8 @@ impl Counters {
         packets: 0,
         bytes: 0,
         connections: 0,
+        packets_out: 0,
+        bytes_out: 0,
     };
 
     /// Both together.
@@ -29,6 +35,8 @@ impl Counters {
             packets: self.packets.wrapping_add(other.packets),
             bytes: self.bytes.wrapping_add(other.bytes),
             connections: self.connections.wrapping_add(other.connections),
+            packets_out: self.packets_out.wrapping_add(other.packets_out),
+            bytes_out: self.bytes_out.wrapping_add(other.bytes_out),
         }
     }
 }

@@ -57,6 +57,8 @@ struct Counts {
     connections: u64,
     packets: u64,
     bytes: u64,
+    packets_out: u64,
+    bytes_out: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -75,19 +77,26 @@ impl Counts {
             connections: counters.connections,
             packets: counters.packets,
             bytes: counters.bytes,
+            packets_out: counters.packets_out,
+            bytes_out: counters.bytes_out,
         }
     }
 
-    fn cells(self) -> impl Iterator<Item = String> {
+    /// `with_answers`: also what came back from backends.
+    fn cells(self, with_answers: bool) -> impl Iterator<Item = String> {
         let Self {
             active,
             inactive,
             connections,
             packets,
             bytes,
+            packets_out,
+            bytes_out,
         } = self;
+        let answers = [packets_out, bytes_out];
         [active, inactive, connections, packets, bytes]
             .into_iter()
+            .chain(answers.into_iter().filter(move |_| with_answers))
             .map(|n| n.to_string())
     }
 }
@@ -169,9 +178,27 @@ fn read(pinned: &Pinned) -> Result<Stats> {
 
 /// Services with their backends below them, then the reasons that have occurred.
 fn render(stats: &Stats) -> String {
-    let mut table = plain_table(&[
-        "SERVICE", "MODE", "WEIGHT", "STATE", "ACTIVE", "INACTIVE", "CONNS", "PACKETS", "BYTES",
-    ]);
+    // Of direct routing nothing comes back by here: there is nothing to show.
+    let answers = stats
+        .services
+        .iter()
+        .flat_map(|service| &service.backends)
+        .any(|backend| backend.mode != ForwardingMode::Dr.as_str());
+    let columns = [
+        "SERVICE",
+        "MODE",
+        "WEIGHT",
+        "STATE",
+        "ACTIVE",
+        "INACTIVE",
+        "CONNS",
+        "PACKETS",
+        "BYTES",
+        "PKTS-OUT",
+        "BYTES-OUT",
+    ];
+    let columns = if answers { &columns[..] } else { &columns[..9] };
+    let mut table = plain_table(columns);
     for service in &stats.services {
         let up = service
             .backends
@@ -184,7 +211,7 @@ fn render(stats: &Stats) -> String {
         );
         let state = format!("{up}/{} up", service.backends.len());
         let head = [title, String::new(), String::new(), state];
-        table.add_row(head.into_iter().chain(service.counts.cells()));
+        table.add_row(head.into_iter().chain(service.counts.cells(answers)));
         for backend in &service.backends {
             let head = [
                 format!("  -> {}", backend.address),
@@ -192,10 +219,10 @@ fn render(stats: &Stats) -> String {
                 backend.weight.to_string(),
                 backend.state.to_string(),
             ];
-            table.add_row(head.into_iter().chain(backend.counts.cells()));
+            table.add_row(head.into_iter().chain(backend.counts.cells(answers)));
         }
     }
-    align_right(&mut table, &[2, 4, 5, 6, 7, 8]);
+    align_right(&mut table, &[2, 4, 5, 6, 7, 8, 9, 10]);
     let mut reasons = plain_table(&["REASON", "VERDICT", "PACKETS", "BYTES"]);
     for reason in stats.reasons.iter().filter(|reason| reason.packets > 0) {
         let (packets, bytes) = (reason.packets.to_string(), reason.bytes.to_string());

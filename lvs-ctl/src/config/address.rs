@@ -49,6 +49,30 @@ pub(super) fn backend(text: &str) -> Result<Endpoint, Problem> {
     }
 }
 
+/// A local address of FULLNAT, which has no port.
+pub(super) fn local(text: &str) -> Result<IpAddr, Problem> {
+    const HELP: &str = "give an address of this machine that nothing else uses";
+    let Endpoint { ip, port } = endpoint(text)?;
+    if port.is_some() {
+        return Err(Problem::new(
+            format!("a local address has no port, {} does", shown(text)),
+            "leave the port out; `local_ports` says which are used",
+        ));
+    }
+    let kind = if ip.is_loopback() {
+        Some("a loopback address, which no backend can answer")
+    } else {
+        never_one_host(ip)
+    };
+    match kind {
+        Some(kind) => Err(Problem::new(
+            format!("a local address can't be {ip}: it is {kind}"),
+            HELP,
+        )),
+        None => Ok(ip),
+    }
+}
+
 /// Why an address doesn't name one machine.
 fn never_one_host(ip: IpAddr) -> Option<&'static str> {
     match ip {

@@ -1,8 +1,14 @@
 //! The configuration once it is known to be sound: no text left to parse, every default filled in.
 
-use std::{fmt, net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    str::FromStr,
+    time::Duration,
+};
 
-use lvs_common::{ForwardingMode, MidStream, Protocol, Scheduler, UnknownName};
+use lvs_common::{ForwardingMode, MidStream, Protocol, Scheduler, UnknownName, map::MAX_LOCALS};
 
 /// What a director runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +125,10 @@ pub struct Service {
     pub timeouts: Timeouts,
     /// What becomes of TCP segments of its unknown flows. Default: [`Config::mid_stream`].
     pub mid_stream: MidStream,
+    /// FULLNAT: where its packets to backends seem to come from; each once. Default: none.
+    pub local_addresses: Vec<IpAddr>,
+    /// FULLNAT: which ports of these. Default: [`Self::DEFAULT_LOCAL_PORTS`].
+    pub local_ports: RangeInclusive<u16>,
     /// In the order of the file, each address once; may be empty.
     pub backends: Vec<Backend>,
 }
@@ -130,6 +140,10 @@ impl Service {
     pub const DEFAULT_SCHEDULER: Scheduler = Scheduler::Wrr;
     /// The forwarding mode of a service that doesn't say.
     pub const DEFAULT_MODE: ForwardingMode = ForwardingMode::Dr;
+    /// The local ports of a service that doesn't say, as Alibaba's LVS has them.
+    pub const DEFAULT_LOCAL_PORTS: RangeInclusive<u16> = 5_000..=65_535;
+    /// Most local addresses of a family.
+    pub const MAX_LOCAL_ADDRESSES: usize = MAX_LOCALS as usize;
     /// Most bytes of a given name.
     pub const MAX_NAME: usize = 31;
     /// Most backends of one service.
@@ -145,6 +159,8 @@ pub struct Backend {
     pub address: SocketAddr,
     /// Its share of new flows; 0 takes none and keeps those it has. Default: [`Self::DEFAULT_WEIGHT`].
     pub weight: u16,
+    /// Default: the service's.
+    pub mode: ForwardingMode,
 }
 
 impl Backend {

@@ -1,6 +1,6 @@
 //! Numbers of the file: weights, counts with a unit, durations.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     model::{Config, Timeouts},
@@ -38,6 +38,30 @@ pub(super) fn weight(text: &str) -> Result<u16, Problem> {
         format!("the weight {} {fault}", shown(text)),
         HELP,
     ))
+}
+
+/// A range of ports.
+pub(super) fn ports(text: &str) -> Result<RangeInclusive<u16>, Problem> {
+    const HELP: &str = "write the first and the last, such as 5000-65535; ports are 1 to 65535";
+    let port = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|port| *port != 0 && is_digits(text))
+    };
+    let range = text
+        .split_once('-')
+        .and_then(|(first, last)| Some(port(first.trim())?..=port(last.trim())?));
+    match range {
+        Some(range) if range.is_empty() => Err(Problem::new(
+            format!("the range {} ends before it begins", shown(text)),
+            HELP,
+        )),
+        Some(range) => Ok(range),
+        None => Err(Problem::new(
+            format!("{} is not a range of ports", shown(text)),
+            HELP,
+        )),
+    }
 }
 
 /// How many flows the table holds.

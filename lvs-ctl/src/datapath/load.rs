@@ -7,8 +7,8 @@ use aya::{
     programs::{ProgramError, Xdp},
 };
 use lvs_common::map::{
-    Backend, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, Service, ServiceKey, Settings,
-    Timeouts, name,
+    Address, Backend, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, Service, ServiceKey,
+    Settings, Timeouts, name,
 };
 
 use super::{
@@ -30,6 +30,8 @@ pub struct Sizes {
     pub services: u32,
     /// Entries of TIMEOUTS.
     pub timeouts: u32,
+    /// Entries of LOCALS, at least one.
+    pub locals: u32,
     /// Backends, and one for id 0.
     pub backends: u32,
     /// Next hops, and one for id 0.
@@ -50,6 +52,7 @@ pub struct Datapath {
     sizes: Sizes,
     settings: Array<MapData, Entry<Settings>>,
     timeouts: Array<MapData, Timeouts>,
+    locals: Array<MapData, Entry<Address>>,
     interfaces: Array<MapData, Entry<Interface>>,
     keys: HashMap<MapData, Entry<ServiceKey>, u32>,
     services: Array<MapData, Entry<Service>>,
@@ -76,6 +79,8 @@ impl Datapath {
         loader.override_global("AYA_LOG_LEVEL", &log_level, true);
         let entries = [
             (name::TIMEOUTS, sizes.timeouts),
+            (name::LOCALS, sizes.locals),
+            (name::PORTS, sizes.backends),
             (name::SERVICES, sizes.services),
             (name::SERVICE, sizes.services),
             (name::CURSORS, sizes.services),
@@ -103,6 +108,7 @@ impl Datapath {
             sizes,
             settings: open(name::SETTINGS)?.try_into()?,
             timeouts: open(name::TIMEOUTS)?.try_into()?,
+            locals: open(name::LOCALS)?.try_into()?,
             interfaces: open(name::INTERFACES)?.try_into()?,
             keys: open(name::SERVICES)?.try_into()?,
             services_memory: Mapped::new(&services, true).context(name::SERVICE)?,
@@ -229,11 +235,21 @@ impl Datapath {
             .context(name::TIMEOUTS)
     }
 
+    /// Writes a local address of FULLNAT that no backend names yet.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn set_local(&mut self, number: u32, address: Address) -> Result<()> {
+        self.locals
+            .set(number, Entry(address), 0)
+            .context(name::LOCALS)
+    }
+
     /// Makes an interface's MAC address known, which must be before the program is attached there.
     ///
     /// # Errors
     /// As above, and if another interface's index has the same place.
-    pub fn set_interface(&mut self, index: u32, mac: [u8; 6]) -> Result<()> {
+    pub fn set_interface(&mut self, index: u32, mac: [u8; 6], mtu: u32) -> Result<()> {
         let place = index % INTERFACE_SLOTS;
         let other = self
             .interfaces
@@ -247,7 +263,7 @@ impl Datapath {
                  same modulo {INTERFACE_SLOTS}; create one of them anew to give it another index"
             );
         }
-        let entry = Entry(Interface::new(index, mac));
+        let entry = Entry(Interface::new(index, mac, mtu));
         self.interfaces
             .set(place, entry, 0)
             .context(name::INTERFACES)

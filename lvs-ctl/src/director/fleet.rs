@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use anyhow::{Context as _, Result};
 use lvs_common::{
-    Family, Scheduler,
+    Family, ForwardingMode, Scheduler,
     flow::halves_for,
     map::{
         Backend as BackendEntry, NAME_LEN, NextHop as NextHopEntry, RING_CHUNK, Ring,
@@ -30,6 +30,8 @@ const RINGS_PER_SERVICE: u32 = 2;
 #[derive(Debug)]
 pub(super) struct Fleet {
     services: Vec<Service>,
+    /// The entries of LOCALS.
+    locals: Vec<IpAddr>,
     /// The entries of TIMEOUTS: first those that hold for most, then every other set.
     timeouts: Vec<Timeouts>,
     sizes: Sizes,
@@ -46,6 +48,8 @@ struct Service {
     ring: u32,
     /// Which entry of TIMEOUTS holds for its flows.
     timeouts: u16,
+    /// Its local addresses in LOCALS, of IPv4 and of IPv6: the first, and how many.
+    locals: [(u16, u16); 2],
 }
 
 #[derive(Debug)]
@@ -65,6 +69,7 @@ impl Fleet {
     pub(super) fn new(config: &Config) -> Result<Self> {
         let mut services = Vec::new();
         let mut timeouts = vec![config.timeouts];
+        let mut locals = Vec::new();
         let mut next_backend = 1_u16;
         let mut next_slot = 0_u32;
         for (id, service) in (0..).zip(&config.services) {
@@ -89,18 +94,28 @@ impl Fleet {
                 slots,
                 ring: 0,
                 timeouts: number_of(&mut timeouts, service.timeouts)?,
+                locals: [
+                    add_locals(&mut locals, service, IpAddr::is_ipv4)?,
+                    add_locals(&mut locals, service, IpAddr::is_ipv6)?,
+                ],
             });
         }
         let halves = |family| -> Result<u32> {
-            let wanted = services
+            let of_family = services
                 .iter()
-                .any(|s| Family::from(s.config.address.ip()) == family);
-            let flows = if wanted { config.flows } else { 0 };
+                .filter(|s| Family::from(s.config.address.ip()) == family);
+            // A flow that is translated has two entries.
+            let entries = of_family.map(|service| {
+                let backends = service.config.backends.iter();
+                1 + u64::from(backends.into_iter().any(|b| b.mode != ForwardingMode::Dr))
+            });
+            let flows = config.flows * entries.max().unwrap_or(0);
             u32::try_from(halves_for(flows)).context("the flow table is too large")
         };
         let sizes = Sizes {
             services: services.len().max(1) as u32,
             timeouts: timeouts.len() as u32,
+            locals: locals.len().max(1) as u32,
             backends: u32::from(next_backend),
             next_hops: u32::from(next_backend) * HOPS_PER_BACKEND,
             ring_chunks: (next_slot / RING_CHUNK as u32).max(1),
@@ -109,6 +124,7 @@ impl Fleet {
         };
         Ok(Self {
             services,
+            locals,
             timeouts,
             sizes,
         })
@@ -156,6 +172,9 @@ impl Fleet {
     /// # Errors
     /// If the kernel refuses.
     pub(super) fn write(&self, datapath: &mut Datapath) -> Result<()> {
+        for (number, local) in (0..).zip(&self.locals) {
+            datapath.set_local(number, (*local).into())?;
+        }
         for service in &self.services {
             for backend in &service.backends {
                 datapath.write_backend(backend.id.into(), backend.entry(service))?;
@@ -247,15 +266,21 @@ impl Service {
 impl Backend {
     fn entry(&self, service: &Service) -> BackendEntry {
         let address = self.config.address;
+        let (first_local, locals) = service.locals[usize::from(address.is_ipv6())];
+        let ports = &service.config.local_ports;
         BackendEntry {
             next_hop: 0,
             service: service.id,
             address: address.ip().into(),
             port: address.port().to_be(),
             weight: self.config.weight,
-            mode: service.config.mode as u8,
+            mode: self.config.mode as u8,
             family: Family::from(address.ip()) as u8,
             timeouts: service.timeouts,
+            first_local,
+            locals,
+            first_port: *ports.start(),
+            last_port: *ports.end(),
         }
     }
 
@@ -286,6 +311,17 @@ fn number_of(all: &mut Vec<Timeouts>, wanted: Timeouts) -> Result<u16> {
     u16::try_from(number).context("too many sets of timeouts")
 }
 
+/// Adds the local addresses of a family; yields the number of the first, and how many there are.
+fn add_locals(
+    all: &mut Vec<IpAddr>,
+    service: &ServiceConfig,
+    family: impl Fn(&IpAddr) -> bool,
+) -> Result<(u16, u16)> {
+    let first = u16::try_from(all.len()).context("too many local addresses")?;
+    all.extend(service.local_addresses.iter().filter(|ip| family(ip)));
+    Ok((first, (all.len() - usize::from(first)) as u16))
+}
+
 /// Ring slots that a service needs when all of its backends are reachable; no subset needs more.
 fn slots_of(service: &ServiceConfig) -> u64 {
     let weights: Vec<u16> = service
@@ -307,14 +343,18 @@ fn report(service: &ServiceConfig, backend: &Backend, resolution: &Resolution) {
                 "{name}: backend {address} is reachable on {}",
                 hop.interface
             ),
-            Some(gateway) => log::warn!(
+            Some(gateway) if backend.config.mode == ForwardingMode::Dr => log::warn!(
                 "{name}: backend {address} is behind the router {gateway}, which gets its packets: \
                  direct routing needs the backend on a network of this machine"
+            ),
+            Some(gateway) => log::info!(
+                "{name}: backend {address} is reachable on {} through {gateway}",
+                hop.interface
             ),
         },
         Resolution::Local { interface } => log::warn!(
             "{name}: backend {address} is this machine's own address, on {interface}; it takes no \
-             flows: direct routing needs another machine"
+             flows: it must be another machine's"
         ),
         Resolution::Unresolved(cause) => {
             log::warn!("{name}: backend {address} takes no flows: {cause}");

@@ -25,7 +25,7 @@ pub(super) async fn find(names: &[String]) -> Result<Vec<Interface>> {
     for name in names {
         let link = net::link_by_name(&handle, name).await?;
         let Some(mac) = link.mac else {
-            bail!("{name} is not an Ethernet interface: direct routing needs MAC addresses");
+            bail!("{name} is not an Ethernet interface: there are no MAC addresses");
         };
         if let Some(xdp) = link.xdp {
             bail!("{}; stop that first", busy(name, Some(xdp)));
@@ -62,7 +62,7 @@ pub(super) fn attach(
     mode: XdpMode,
 ) -> Result<()> {
     for Interface { link, mac } in interfaces {
-        datapath.set_interface(link.index, *mac)?;
+        datapath.set_interface(link.index, *mac, link.mtu)?;
     }
     for Interface { link, .. } in interfaces {
         let name = &link.name;

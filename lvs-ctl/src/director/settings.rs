@@ -64,6 +64,7 @@ mod tests {
         let sizes = Sizes {
             services: 1,
             timeouts: 1,
+            locals: 1,
             backends: 1,
             next_hops: 1,
             ring_chunks: 1,

@@ -27,9 +27,12 @@ fn what_is_left_out_has_its_default() {
             mode: ForwardingMode::Dr,
             timeouts: Timeouts::default(),
             mid_stream: MidStream::Pass,
+            local_addresses: Vec::new(),
+            local_ports: 5_000..=65_535,
             backends: vec![Backend {
                 address: "10.0.0.17:80".parse().expect("an address"),
                 weight: 1,
+                mode: ForwardingMode::Dr,
             }],
         }],
     };
@@ -104,6 +107,35 @@ fn a_service_has_what_it_says_and_else_what_all_have() {
 }
 
 #[test]
+fn modes_of_a_service_and_of_its_backends() {
+    let config = valid(
+        "interfaces: [eth0]\n\
+         services:\n\
+         - {address: '10.0.0.29:80', mode: nat, backends: [{address: '10.0.0.17:8080'}]}\n\
+         - address: 10.0.0.30:80\n\x20 \
+           mode: fullnat\n\x20 \
+           local_addresses: [10.0.0.200, '2001:db8::200', 10.0.0.201]\n\x20 \
+           local_ports: 10000-19999\n\x20 \
+           backends: [{address: 10.0.0.17}, {address: 10.0.0.18, mode: dr}]\n",
+    );
+    let backends = config.services.iter().flat_map(|service| &service.backends);
+    let said: Vec<_> = backends.map(|b| (b.mode, b.address.to_string())).collect();
+    assert_eq!(
+        said,
+        [
+            (ForwardingMode::Nat, "10.0.0.17:8080".to_owned()),
+            (ForwardingMode::FullNat, "10.0.0.17:80".to_owned()),
+            (ForwardingMode::Dr, "10.0.0.18:80".to_owned()),
+        ]
+    );
+    let service = &config.services[1];
+    let locals = ["10.0.0.200", "2001:db8::200", "10.0.0.201"];
+    let locals = locals.map(|ip| ip.parse::<std::net::IpAddr>().expect("an address"));
+    assert_eq!(service.local_addresses, locals);
+    assert_eq!(service.local_ports, 10_000..=19_999);
+}
+
+#[test]
 fn the_example_is_accepted_without_warnings() {
     let config = valid(config::example());
     let names: Vec<_> = config
@@ -111,7 +143,7 @@ fn the_example_is_accepted_without_warnings() {
         .iter()
         .map(|service| &*service.name)
         .collect();
-    assert_eq!(names, ["web", "dns"]);
+    assert_eq!(names, ["web", "dns", "app", "mail"]);
 }
 
 #[test]
@@ -121,7 +153,7 @@ fn what_the_example_calls_a_default_is_one() {
         .lines()
         .filter(|line| !line.ends_with("# default"))
         .collect();
-    assert_eq!(example.lines().count() - shorter.len(), 11);
+    assert_eq!(example.lines().count() - shorter.len(), 12);
     assert_eq!(valid(&shorter.join("\n")), valid(example));
     let config = valid(example);
     assert_eq!(

@@ -1,41 +1,30 @@
 //! Direct routing: the frame goes to the backend's MAC address, the packet keeps the VIP.
 
-use lvs_common::{Reason, map::NextHop};
+use lvs_common::{Reason, checksum::Delta, map::NextHop};
 
-use super::Action;
-use crate::{family::Family, kernel::Frame, packet::Packet, parse::write};
+use super::{Outcome, frame::write_macs, may_pass, translate};
+use crate::{family::Family, kernel::Frame, packet::Packet};
 
 /// Rewrites the frame for a backend on a network that is reached through `next_hop`.
 ///
 /// TTL and hop limit go down by one, as in IPVS (`ip_vs_dr_xmit`, `decrement_ttl`).
 ///
 /// # Errors
-/// [`Reason::TtlExceeded`], [`Reason::TooBig`], [`Reason::OtherVlan`]; the frame is untouched then.
+/// [`Reason::TtlExceeded`], [`Reason::TooBig`]; the frame is untouched then.
 #[inline(always)]
 pub fn dr<F: Family, X: Frame>(
-    frame: &X,
+    frame: X,
     packet: &Packet<F::Tuple>,
     next_hop: &NextHop,
-) -> Result<Action, Reason> {
-    if packet.network.hops <= 1 {
-        return Err(Reason::TtlExceeded);
-    }
-    if packet.network.len > next_hop.mtu {
-        return Err(Reason::TooBig);
-    }
+) -> Result<Outcome, Reason> {
+    may_pass(packet.network.hops, packet.network.len, next_hop)?;
     if packet.link.tags != next_hop.tags {
-        return Err(Reason::OtherVlan);
+        return Ok(translate::<F, X>(frame, packet.shape(), None, next_hop));
     }
-    F::take_hop(packet);
-    // SAFETY: the Ethernet header was checked when it was parsed.
+    // SAFETY: both headers were checked when they were parsed.
     unsafe {
-        write(packet.link.header, 0, next_hop.macs[0]);
-        write(packet.link.header, 4, next_hop.macs[1]);
-        write(packet.link.header, 8, next_hop.macs[2]);
+        F::take_hop(packet.network.header, Delta::NONE);
+        write_macs(packet.link.header, next_hop);
     }
-    if next_hop.interface == frame.ingress() {
-        Ok(Action::Send)
-    } else {
-        Ok(Action::Redirect(next_hop.interface))
-    }
+    Ok(Outcome::sent(next_hop))
 }

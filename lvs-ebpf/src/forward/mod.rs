@@ -1,8 +1,17 @@
-//! Sending a packet to its backend: a file a mode.
+//! Sending a packet on: a file a mode, and what they share.
 
 mod dr;
+mod frame;
+mod outcome;
+mod translate;
 
 pub use dr::dr;
+pub use outcome::Outcome;
+pub use translate::translate;
+
+use lvs_common::{Reason, map::NextHop};
+
+use crate::kernel::Frame;
 
 /// What the driver is to do with a frame that was rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,4 +20,31 @@ pub enum Action {
     Send,
     /// Out by the interface with this index.
     Redirect(u32),
+}
+
+impl Action {
+    /// Out by the interface with this index.
+    #[inline(always)]
+    pub fn by<X: Frame>(frame: X, interface: u32) -> Self {
+        if interface == frame.ingress() {
+            Self::Send
+        } else {
+            Self::Redirect(interface)
+        }
+    }
+}
+
+/// Whether a packet of `len` bytes with this TTL or hop limit may go to a next hop.
+///
+/// # Errors
+/// [`Reason::TtlExceeded`], [`Reason::TooBig`].
+#[inline(always)]
+pub fn may_pass(hops: u8, len: u32, next_hop: &NextHop) -> Result<(), Reason> {
+    if hops <= 1 {
+        return Err(Reason::TtlExceeded);
+    }
+    if len > next_hop.mtu {
+        return Err(Reason::TooBig);
+    }
+    Ok(())
 }

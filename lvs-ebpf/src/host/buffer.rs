@@ -15,6 +15,10 @@ const FILLING: u8 = 0xa5;
 #[derive(Debug)]
 pub struct Buffer {
     room: Box<[Cell<u8>]>,
+    /// Where the frame begins.
+    start: Cell<usize>,
+    /// Where it has begun at the earliest.
+    earliest: Cell<usize>,
     ingress: u32,
 }
 
@@ -26,36 +30,51 @@ impl Buffer {
         room.resize(room.len() + TAIL_ROOM, Cell::new(FILLING));
         Self {
             room: room.into(),
+            start: Cell::new(HEAD_ROOM),
+            earliest: Cell::new(HEAD_ROOM),
             ingress,
         }
     }
 
     /// The frame as it is now.
     pub fn bytes(&self) -> Vec<u8> {
-        let frame = HEAD_ROOM..self.room.len() - TAIL_ROOM;
+        let frame = self.start.get()..self.room.len() - TAIL_ROOM;
         self.room[frame].iter().map(Cell::get).collect()
     }
 
     /// Whether nothing was written outside the frame.
     pub fn is_intact(&self) -> bool {
-        let (head, rest) = self.room.split_at(HEAD_ROOM);
-        let tail = &rest[rest.len() - TAIL_ROOM..];
+        let head = &self.room[..self.earliest.get()];
+        let tail = &self.room[self.room.len() - TAIL_ROOM..];
         head.iter().chain(tail).all(|byte| byte.get() == FILLING)
     }
 }
 
-impl Frame for Buffer {
-    fn start(&self) -> *mut u8 {
+impl Frame for &Buffer {
+    fn start(self) -> *mut u8 {
         let room: *const Cell<u8> = self.room.as_ptr();
-        room.cast::<u8>().cast_mut().wrapping_add(HEAD_ROOM)
+        room.cast::<u8>().cast_mut().wrapping_add(self.start.get())
     }
 
-    fn end(&self) -> *mut u8 {
-        self.start()
-            .wrapping_add(self.room.len() - HEAD_ROOM - TAIL_ROOM)
+    fn end(self) -> *mut u8 {
+        let room: *const Cell<u8> = self.room.as_ptr();
+        room.cast::<u8>()
+            .cast_mut()
+            .wrapping_add(self.room.len() - TAIL_ROOM)
     }
 
-    fn ingress(&self) -> u32 {
+    fn ingress(self) -> u32 {
         self.ingress
+    }
+
+    fn grow(self, bytes: i32) -> bool {
+        let start = self.start.get().checked_add_signed(-bytes as isize);
+        let end = self.room.len() - TAIL_ROOM;
+        let Some(start) = start.filter(|start| *start < end) else {
+            return false;
+        };
+        self.start.set(start);
+        self.earliest.set(self.earliest.get().min(start));
+        true
     }
 }

@@ -13,6 +13,8 @@ struct Shared {
     packets: AtomicU64,
     bytes: AtomicU64,
     connections: AtomicU64,
+    packets_out: AtomicU64,
+    bytes_out: AtomicU64,
 }
 
 impl Shared {
@@ -26,6 +28,8 @@ impl Shared {
             packets: self.packets.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             connections: self.connections.load(Relaxed),
+            packets_out: self.packets_out.load(Relaxed),
+            bytes_out: self.bytes_out.load(Relaxed),
         }
     }
 }
@@ -63,6 +67,15 @@ impl Counts {
         for (counters, id) in [(&self.services, service), (&self.backends, backend)] {
             if let Some(counters) = counters.get(id as usize) {
                 counters.packet(bytes);
+            }
+        }
+    }
+
+    pub(super) fn answer(&self, service: u32, backend: u32, bytes: u64) {
+        for (counters, id) in [(&self.services, service), (&self.backends, backend)] {
+            if let Some(counters) = counters.get(id as usize) {
+                counters.packets_out.fetch_add(1, Relaxed);
+                counters.bytes_out.fetch_add(bytes, Relaxed);
             }
         }
     }

@@ -30,6 +30,15 @@ impl AnyTuple {
         }
     }
 
+    /// With source and destination exchanged.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        match self {
+            Self::V4(tuple) => Self::V4(tuple.reversed()),
+            Self::V6(tuple) => Self::V6(tuple.reversed()),
+        }
+    }
+
     /// IANA number of the transport protocol.
     pub fn protocol(&self) -> u8 {
         match self {

@@ -2,7 +2,7 @@
 //! after, and from the maps, without the walk's own code.
 
 use lvs_common::{
-    Family, MidStream, Protocol, Reason,
+    Family, ForwardingMode, MidStream, Protocol, Reason,
     map::{NextHop, ServiceKey},
     tcp,
 };
@@ -28,20 +28,24 @@ pub fn judge(
     if outcome.is_err() && before != after {
         return Err(format!("{outcome:?}, but the frame has changed"));
     }
-    let expected = read(before, mac(memory, ingress)).and_then(|reading| {
-        let service = memory.service_id(&service_key(&reading.tuple));
-        service
-            .map(|service| (reading, service))
-            .ok_or(Reason::NoService)
-    });
-    match (expected, outcome) {
-        (Err(expected), Err(reason)) if expected == reason => Ok(()),
-        (Err(expected), _) => Err(format!("{outcome:?}, but it must be {expected:?}")),
-        (Ok((reading, service)), Err(reason)) => {
+    let reading = match (read(before, mac(memory, ingress)), outcome) {
+        (Ok(reading), _) => reading,
+        (Err(expected), Err(reason)) if expected == reason => return Ok(()),
+        (Err(expected), _) => return Err(format!("{outcome:?}, but it must be {expected:?}")),
+    };
+    let service = memory.service_id(&service_key(&reading.tuple));
+    match (service, outcome) {
+        (None, Err(Reason::NoService)) => Ok(()),
+        (None, Err(reason)) if is_answer(memory, &reading) => refused_answer(&reading, reason),
+        (None, Err(reason)) => Err(format!("{reason:?}, but it is for no service")),
+        (Some(service), Err(reason)) => {
             let policy = memory.mid_stream(service).and_then(MidStream::from_number);
             refused(&reading, policy, reason)
         }
-        (Ok((reading, _)), Ok(action)) => sent(memory, ingress, &reading, before, after, action),
+        (service, Ok(action)) => {
+            let after = sent(memory, ingress, &reading, before, after, action)?;
+            translated(memory, service, &reading.tuple, &after.tuple)
+        }
     }
 }
 
@@ -76,9 +80,13 @@ fn refused(reading: &Reading, policy: Option<MidStream>, reason: Reason) -> Resu
     let may_be = match reason {
         Reason::NoFlow => !may_open && policy != Some(MidStream::Drop),
         Reason::MidStream => !may_open && policy == Some(MidStream::Drop),
-        Reason::NoBackend => may_open,
+        Reason::NoBackend
+        | Reason::ReplyTaken
+        | Reason::NoPort
+        | Reason::NoPlace
+        | Reason::NoGateway => may_open,
         Reason::TtlExceeded => reading.hops <= 1,
-        Reason::NoNextHop | Reason::TooBig | Reason::OtherVlan => true,
+        Reason::NoNextHop | Reason::TooBig | Reason::NoRoom => true,
         _ => false,
     };
     if may_be {
@@ -88,7 +96,28 @@ fn refused(reading: &Reading, policy: Option<MidStream>, reason: Reason) -> Resu
     }
 }
 
-/// A packet that was sent: only MAC addresses, TTL or hop limit, and the header's checksum change.
+/// Whether a flow waits for this packet of a backend.
+fn is_answer(memory: &Memory, reading: &Reading) -> bool {
+    let entry = memory.flow(&reading.tuple);
+    entry.is_some_and(|entry| entry.word.is_reply())
+}
+
+/// An answer that is not sent on.
+fn refused_answer(reading: &Reading, reason: Reason) -> Result<(), String> {
+    let may_be = match reason {
+        Reason::TtlExceeded => reading.hops <= 1,
+        Reason::TooBig | Reason::NoRoom => true,
+        _ => false,
+    };
+    if may_be {
+        Ok(())
+    } else {
+        Err(format!("{reason:?} for the answer {reading:?}"))
+    }
+}
+
+/// A packet that was sent: its frame gets the header of a next hop. Nothing else changes but TTL or hop
+/// limit, addresses and ports, and the checksums with them. Yields what was sent.
 fn sent(
     memory: &Memory,
     ingress: u32,
@@ -96,44 +125,114 @@ fn sent(
     before: &[u8],
     after: &[u8],
     action: Action,
-) -> Result<(), String> {
+) -> Result<Reading, String> {
     let egress = match action {
         Action::Send => ingress,
         Action::Redirect(index) => index,
     };
-    let fits = |hop: &&NextHop| {
+    let sent = read(after, after.first_chunk().copied());
+    let sent = sent.map_err(|reason| format!("what was sent is {reason:?}"))?;
+    let fits = |hop: &NextHop| {
         let macs: Vec<u8> = hop
             .macs
             .iter()
             .flat_map(|word| word.to_le_bytes())
             .collect();
         hop.interface == egress
-            && hop.tags == reading.tags
+            && hop.tags == sent.tags
             && reading.len <= hop.mtu as usize
             && after.get(..12) == Some(&macs)
     };
-    if memory.next_hops.iter().skip(1).find(fits).is_none() {
+    let backends = memory.next_hops.iter().skip(1);
+    if !backends.chain(memory.gateways()).any(fits) {
         return Err(format!("{action:?} to no next hop that fits {reading:?}"));
     }
     if reading.hops <= 1 {
         return Err("sent with a TTL that is used up".into());
     }
-    let mut expected = before.to_vec();
-    expected[..12].copy_from_slice(&after[..12]);
-    expected[reading.hops_at()] -= 1;
+    let mut expected = before[reading.network..].to_vec();
+    let got = &after[sent.network..];
+    if got.len() != expected.len() {
+        return Err(format!("{} bytes became {}", expected.len(), got.len()));
+    }
+    expected[reading.hops_at() - reading.network] -= 1;
+    // Words and their checksum add up to the same as before: right stays right.
     if let AnyTuple::V4(_) = reading.tuple {
-        let checksum = reading.network + 10..reading.network + 12;
-        expected[checksum.clone()].copy_from_slice(&after[checksum]);
-        // A header's words and its checksum add up to the same as before: right stays right.
-        if header_sum(before, reading) != header_sum(after, reading) {
-            return Err("the checksum of the IPv4 header does not follow the TTL".into());
+        expected[10..12].copy_from_slice(&got[10..12]);
+        if header_sum(before, reading) != header_sum(after, &sent) {
+            return Err("the checksum of the IPv4 header does not follow".into());
         }
     }
-    if expected == after {
+    if reading.tuple != sent.tuple {
+        for (from, to) in [reading.addresses_at(), reading.transport_at(4)] {
+            expected[from..to].copy_from_slice(&got[from..to]);
+        }
+        let (from, to) = reading.checksum_at();
+        let is_udp = reading.tuple.protocol() == Protocol::Udp as u8;
+        let has_none = is_udp && expected[from..to] == [0, 0];
+        if !has_none {
+            expected[from..to].copy_from_slice(&got[from..to]);
+            if transport_sum(&before[reading.network..], reading) != transport_sum(got, &sent) {
+                return Err("the checksum of the transport header does not follow".into());
+            }
+        }
+    }
+    if expected == got {
+        Ok(sent)
+    } else {
+        Err("more has changed than may".into())
+    }
+}
+
+/// A client's packet has become one to a backend of the service, or an answer one of a service to a
+/// client of it.
+fn translated(
+    memory: &Memory,
+    service: Option<u32>,
+    before: &AnyTuple,
+    after: &AnyTuple,
+) -> Result<(), String> {
+    let Some(service) = service else {
+        let flow = after.reversed();
+        return match memory.flow(&flow) {
+            Some(_) => Ok(()),
+            None => Err(format!("an answer to no flow: {after:?}")),
+        };
+    };
+    let backend = memory.backend_ids().any(|id| {
+        let backend = memory.backend_entry(id);
+        let address = backend.address.to_ip(after.destination().0.into());
+        let is_it = (address, u16::from_be(backend.port)) == after.destination();
+        let mode = ForwardingMode::from_number(backend.mode);
+        backend.service == service
+            && match mode {
+                Some(ForwardingMode::Nat) => is_it && before.source() == after.source(),
+                Some(ForwardingMode::FullNat) => is_it && before.source() != after.source(),
+                _ => before == after,
+            }
+    });
+    if backend {
         Ok(())
     } else {
-        Err("more has changed than MAC addresses, TTL and checksum".into())
+        Err(format!(
+            "{before:?} became {after:?}, which is no backend's"
+        ))
     }
+}
+
+/// One's complement sum of transport header, data and what the checksum covers of the IP header.
+fn transport_sum(packet: &[u8], reading: &Reading) -> u32 {
+    let (start, _) = reading.transport_at(0);
+    let (from, to) = reading.addresses_at();
+    let data = &packet[start..reading.len];
+    let mut sum: u64 = (data.len() as u64) + u64::from(reading.tuple.protocol());
+    for bytes in [&packet[from..to], data] {
+        for pair in bytes.chunks(2) {
+            let low = pair.get(1).copied().unwrap_or_default();
+            sum += u64::from(u16::from_be_bytes([pair[0], low]));
+        }
+    }
+    ((sum - 1) % 0xffff + 1) as u32
 }
 
 /// One's complement sum of an IPv4 header with its checksum; that of a right one is 0xffff.

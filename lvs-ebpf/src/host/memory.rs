@@ -1,5 +1,10 @@
 //! The maps and the clock.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, OnceLock},
+};
+
 use core::{
     cell::UnsafeCell,
     sync::atomic::{
@@ -12,8 +17,8 @@ use lvs_common::{
     Reason,
     flow::{Link, Slot, Tuple, Tuple4, Tuple6, WAYS, Word},
     map::{
-        Backend, Counters, FLUSH_CHUNK, FlowEvent, Flush, FlushTarget, Interface, NextHop,
-        RingChunk, SWEEP_CHUNK, Service, ServiceKey, Settings, Sweep, Timeouts,
+        Address, Backend, Counters, FLUSH_CHUNK, FlowEvent, Flush, FlushTarget, GatewayKey,
+        Interface, NextHop, RingChunk, SWEEP_CHUNK, Service, ServiceKey, Settings, Sweep, Timeouts,
     },
 };
 
@@ -23,7 +28,8 @@ use super::{
 };
 use crate::{
     Action,
-    kernel::{Frame, Tables},
+    kernel::{Frame, Scratch, Tables},
+    packet::Shape,
     table, walk,
 };
 
@@ -110,7 +116,12 @@ pub struct Memory {
     pub(super) rings: Vec<RingChunk>,
     pub(super) backends: Vec<Entry<Backend>>,
     pub(super) next_hops: Vec<NextHop>,
+    pub(super) locals: Vec<Address>,
+    /// The next hops back to gateways, each filled once.
+    gateways: Vec<OnceLock<NextHop>>,
+    gateway_ids: Mutex<HashMap<[u32; 4], u32>>,
     cursors: Vec<AtomicU64>,
+    ports: Vec<AtomicU64>,
     loads: Vec<AtomicU64>,
     halves4: Box<[Half<HALF4>]>,
     halves6: Box<[Half<HALF6>]>,
@@ -129,6 +140,19 @@ pub(super) struct Parts {
     pub(super) rings: Vec<RingChunk>,
     pub(super) backends: Vec<Backend>,
     pub(super) next_hops: Vec<NextHop>,
+    pub(super) locals: Vec<Address>,
+    pub(super) gateways: u32,
+}
+
+thread_local! {
+    /// What the kernel has per CPU.
+    static SCRATCH: UnsafeCell<Scratch> = const {
+        UnsafeCell::new(Scratch {
+            packet: Tuple6::new([0; 4], [0; 4], 0, 0),
+            reply: Tuple6::new([0; 4], [0; 4], 0, 0),
+            answer: (Slot(0), Word::FREE, Shape(0)),
+        })
+    };
 }
 
 fn words(len: usize) -> Vec<AtomicU64> {
@@ -143,7 +167,11 @@ impl Memory {
             keys: parts.keys,
             rings: parts.rings,
             next_hops: parts.next_hops,
+            locals: parts.locals,
+            gateways: (0..parts.gateways).map(|_| OnceLock::new()).collect(),
+            gateway_ids: Mutex::default(),
             cursors: words(parts.services.len()),
+            ports: words(parts.backends.len()),
             loads: words(parts.backends.len()),
             halves4: Half::table(parts.settings.mask4 + 1),
             halves6: Half::table(parts.settings.mask6 + 1),
@@ -169,7 +197,7 @@ impl Memory {
     ///
     /// # Errors
     /// The reason why it is not sent.
-    pub fn receive<X: Frame>(&self, frame: &X) -> Result<Action, Reason> {
+    pub fn receive<X: Frame>(&self, frame: X) -> Result<Action, Reason> {
         let len = frame.end() as usize - frame.start() as usize;
         let outcome = walk(self, frame);
         let reason = match outcome {
@@ -269,6 +297,11 @@ impl Memory {
     pub(super) fn mid_stream(&self, service: u32) -> Option<u8> {
         let service = self.services.get(service as usize)?;
         Some(service.get().mid_stream)
+    }
+
+    /// The next hops back to all gateways that were seen.
+    pub(super) fn gateways(&self) -> impl Iterator<Item = &NextHop> {
+        self.gateways.iter().filter_map(OnceLock::get)
     }
 
     /// Ids of all backends.
@@ -386,6 +419,40 @@ impl Tables for Memory {
 
     fn next_hop(&self, id: u32) -> Option<&NextHop> {
         self.next_hops.get(id as usize)
+    }
+
+    fn scratch(&self) -> Option<*mut Scratch> {
+        Some(SCRATCH.with(UnsafeCell::get))
+    }
+
+    fn gateway(&self, id: u32) -> Option<&NextHop> {
+        self.gateways.get(id as usize)?.get()
+    }
+
+    fn gateway_id(&self, key: &GatewayKey, by: &Interface) -> Option<u32> {
+        let tags = u32::from(key.tags[0]) | u32::from(key.tags[1]) << 16;
+        let words = [key.interface, key.mac_head, key.mac_tail.into(), tags];
+        let mut ids = self.gateway_ids.lock().ok()?;
+        let next = ids.len() as u32 + 1;
+        if let Some(id) = ids.get(&words) {
+            return Some(*id);
+        }
+        let entry = self.gateways.get(next as usize)?;
+        entry.get_or_init(|| key.next_hop(by));
+        ids.insert(words, next);
+        Some(next)
+    }
+
+    fn local(&self, number: u32) -> Option<&Address> {
+        self.locals.get(number as usize)
+    }
+
+    fn port_cursor(&self, backend: u32) -> Option<*mut u64> {
+        self.ports.get(backend as usize).map(AtomicU64::as_ptr)
+    }
+
+    fn count_answer(&self, service: u32, backend: u32, bytes: u64) {
+        self.counts.answer(service, backend, bytes);
     }
 
     fn count_packet(&self, service: u32, backend: u32, bytes: u64) {

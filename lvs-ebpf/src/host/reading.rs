@@ -27,6 +27,8 @@ pub struct Reading {
     pub hops: u8,
     /// VLAN ids, outermost first; 0: no tag.
     pub tags: [u16; MAX_TAGS],
+    /// Bytes of the IP header.
+    pub header: usize,
     /// Addresses, ports and protocol.
     pub tuple: AnyTuple,
     /// The flags byte of TCP; 0 for UDP.
@@ -40,6 +42,30 @@ impl Reading {
             AnyTuple::V4(_) => self.network + 8,
             AnyTuple::V6(_) => self.network + 7,
         }
+    }
+
+    /// Where the addresses are in the IP packet: from, to.
+    pub const fn addresses_at(&self) -> (usize, usize) {
+        match self.tuple {
+            AnyTuple::V4(_) => (12, 20),
+            AnyTuple::V6(_) => (8, 40),
+        }
+    }
+
+    /// Where the first `len` bytes of the transport header are in the IP packet: from, to.
+    pub const fn transport_at(&self, len: usize) -> (usize, usize) {
+        (self.header, self.header + len)
+    }
+
+    /// Where the checksum of the transport header is in the IP packet: from, to.
+    pub fn checksum_at(&self) -> (usize, usize) {
+        let at = self.header
+            + if self.tuple.protocol() == Protocol::Tcp as u8 {
+                16
+            } else {
+                6
+            };
+        (at, at + 2)
     }
 }
 
@@ -108,6 +134,7 @@ fn read4(frame: &[u8], network: usize, tags: [u16; MAX_TAGS]) -> Result<Reading,
         len,
         hops: header[8],
         tags,
+        header: header_len,
         tuple: Tuple4::new(word(&header, 12)?, word(&header, 16)?, ports, protocol).into(),
         tcp_flags,
     })
@@ -136,6 +163,7 @@ fn read6(frame: &[u8], network: usize, tags: [u16; MAX_TAGS]) -> Result<Reading,
         len,
         hops: header[7],
         tags,
+        header: 40,
         tuple: Tuple6::new(addresses[0], addresses[1], ports, protocol).into(),
         tcp_flags,
     })

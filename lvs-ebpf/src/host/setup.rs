@@ -1,13 +1,13 @@
 //! What the director would write into the maps.
 
-use core::net::IpAddr;
+use core::{net::IpAddr, ops::RangeInclusive};
 
 use lvs_common::{
     Family, ForwardingMode, MidStream, Protocol, Scheduler,
     flow::{Keys, halves_for},
     map::{
-        Address, Backend, INTERFACE_SLOTS, Interface, NAME_LEN, NextHop, RING_CHUNK, Ring,
-        RingChunk, Service, ServiceKey, Settings, Timeouts, default_timeouts,
+        Address, Backend, GATEWAY_SLOTS, INTERFACE_SLOTS, Interface, NAME_LEN, NextHop, RING_CHUNK,
+        Ring, RingChunk, Service, ServiceKey, Settings, Timeouts, default_timeouts,
     },
     ring,
 };
@@ -16,6 +16,9 @@ use super::memory::{Memory, Parts};
 
 /// Ticks of a second in the timeouts of a new [`Setup`].
 pub const TICKS_PER_SECOND: u32 = 10;
+
+/// MTU of every interface.
+const MTU: u32 = 1500;
 
 /// Half buckets of each family, unless set otherwise.
 const HALVES: u32 = 256;
@@ -33,6 +36,8 @@ pub struct Setup {
     services: Vec<Planned>,
     /// Each with its weight; the first is nobody's.
     backends: Vec<Backend>,
+    locals: Vec<Address>,
+    gateways: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +73,7 @@ pub(super) fn append(rings: &mut Vec<RingChunk>, backends: &[u16]) -> Ring {
 impl Setup {
     /// Nothing but default timeouts and a small table; `seed` makes the keys of the table.
     pub fn new(seed: u64) -> Self {
-        let none = Interface::new(0, [0; 6]);
+        let none = Interface::new(0, [0; 6], 0);
         let nobody = Backend {
             next_hop: 0,
             service: 0,
@@ -78,6 +83,10 @@ impl Setup {
             mode: 0,
             family: 0,
             timeouts: 0,
+            first_local: 0,
+            locals: 0,
+            first_port: 0,
+            last_port: 0,
         };
         Self {
             seed,
@@ -89,6 +98,8 @@ impl Setup {
             next_hops: vec![NextHop::new(0, 0, [0; 6], [0; 6])],
             services: Vec::new(),
             backends: vec![nobody],
+            locals: Vec::new(),
+            gateways: GATEWAY_SLOTS,
         }
     }
 
@@ -96,6 +107,13 @@ impl Setup {
     #[must_use]
     pub const fn now(mut self, ticks: u32) -> Self {
         self.now = ticks;
+        self
+    }
+
+    /// Sets how many gateways there is room for, and one.
+    #[must_use]
+    pub const fn gateways(mut self, slots: u32) -> Self {
+        self.gateways = slots;
         self
     }
 
@@ -125,6 +143,31 @@ impl Setup {
         self.backends[usize::from(backend)].timeouts = self.timeouts.len() as u16 - 1;
     }
 
+    /// Has packets of a backend's flows translated, to another port of it if one is given.
+    pub fn nat(&mut self, backend: u16, port: Option<u16>) {
+        let entry = &mut self.backends[usize::from(backend)];
+        entry.mode = ForwardingMode::Nat as u8;
+        entry.port = port.map_or(entry.port, u16::to_be);
+    }
+
+    /// Has them translated on both sides, with these local addresses and ports.
+    pub fn full_nat(
+        &mut self,
+        backend: u16,
+        port: Option<u16>,
+        locals: &[IpAddr],
+        ports: RangeInclusive<u16>,
+    ) {
+        self.nat(backend, port);
+        let entry = &mut self.backends[usize::from(backend)];
+        entry.mode = ForwardingMode::FullNat as u8;
+        entry.first_local = self.locals.len() as u16;
+        entry.locals = locals.len() as u16;
+        (entry.first_port, entry.last_port) = (*ports.start(), *ports.end());
+        self.locals
+            .extend(locals.iter().map(|local| Address::from(*local)));
+    }
+
     /// Sets what becomes of TCP segments of a service's unknown flows; [`MidStream::Pass`] otherwise.
     pub fn mid_stream(&mut self, service: u32, policy: MidStream) {
         self.services[service as usize].mid_stream = policy;
@@ -132,7 +175,7 @@ impl Setup {
 
     /// Attaches an interface.
     pub fn interface(&mut self, index: u32, mac: [u8; 6]) {
-        self.interfaces[(index % INTERFACE_SLOTS) as usize] = Interface::new(index, mac);
+        self.interfaces[(index % INTERFACE_SLOTS) as usize] = Interface::new(index, mac, MTU);
     }
 
     /// Adds a next hop; yields its id.
@@ -173,6 +216,10 @@ impl Setup {
             mode: ForwardingMode::Dr as u8,
             family: Family::from(address) as u8,
             timeouts: 0,
+            first_local: 0,
+            locals: 0,
+            first_port: 0,
+            last_port: 0,
         });
         self.backends.len() as u16 - 1
     }
@@ -228,6 +275,8 @@ impl Setup {
             rings,
             backends: self.backends.clone(),
             next_hops: self.next_hops.clone(),
+            locals: self.locals.clone(),
+            gateways: self.gateways,
         })
     }
 }

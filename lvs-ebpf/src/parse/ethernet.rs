@@ -16,7 +16,7 @@ const CUSTOMER_TAG: u16 = EtherType::Ieee8021q as u16;
 const SERVICE_TAG: u16 = EtherType::Ieee8021ad as u16;
 
 /// Header and as many tags as there may be. Shorter frames cannot hold an IP packet.
-const LONGEST: usize = EthHdr::LEN + MAX_TAGS * VlanHdr::LEN;
+pub const LONGEST_LINK: usize = EthHdr::LEN + MAX_TAGS * VlanHdr::LEN;
 
 /// Reads the Ethernet header and the tags behind it.
 ///
@@ -26,7 +26,7 @@ const LONGEST: usize = EthHdr::LEN + MAX_TAGS * VlanHdr::LEN;
 /// [`Reason::Truncated`]. A third tag is left as the EtherType that it is.
 #[inline(always)]
 pub fn ethernet(cursor: &mut Cursor) -> Result<Link, Reason> {
-    let header = cursor.peek::<LONGEST>()?;
+    let header = cursor.peek::<LONGEST_LINK>()?;
     // A tag's EtherType stands where that of a frame with one tag less stands, four bytes on.
     let ether_type = |tags: usize| -> u16 {
         let offset = offset_of!(EthHdr, ether_type) + tags * VlanHdr::LEN;
@@ -49,6 +49,7 @@ pub fn ethernet(cursor: &mut Cursor) -> Result<Link, Reason> {
         header,
         ether_type: inner as u16,
         tags: [id(0) & first as u16, id(1) & second as u16],
+        len: EthHdr::LEN as u32 + tag_bytes as u32,
     })
 }
 

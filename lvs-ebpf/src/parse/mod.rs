@@ -5,7 +5,7 @@ mod ipv4;
 mod ipv6;
 mod transport;
 
-pub use ethernet::ethernet;
+pub use ethernet::{LONGEST_LINK, ethernet};
 pub use ipv4::{TTL, ipv4};
 pub use ipv6::{HOP_LIMIT, ipv6};
 pub use transport::{Transport, transport};

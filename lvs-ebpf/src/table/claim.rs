@@ -27,6 +27,8 @@ const IS_SOME: u32 = 1 << 16;
 impl Claim {
     /// None: every entry is just being written, or each race for one was lost.
     const NONE: Self = Self(0);
+    /// None, but only this race was lost.
+    const LOST: Self = Self(1 << 17);
 
     #[inline(always)]
     const fn new(number: u32, generation: u8) -> Self {
@@ -61,40 +63,49 @@ impl Claim {
 
 /// Claims the entry that a new flow takes. A flow that is in it ends, and its pair with it.
 #[inline(always)]
-pub fn claim<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Claim {
+pub(super) fn claim<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Claim {
     for _ in 0..TRIES {
-        let score = tables.choose::<F>(places, now);
-        if score.class() == 0 {
-            break;
+        let claim = tables.try_claim::<F>(places, now);
+        if claim != Claim::LOST {
+            return claim;
         }
-        let number = score.number();
-        let Some(entry) = entry_at::<F, K>(tables, places, number) else {
-            break;
-        };
-        // SAFETY: an entry of the table, here and below.
-        let word = Word(unsafe { load(entry) });
-        // SAFETY: as above.
-        let link = unsafe { link_of::<F::Tuple>(entry) };
-        // It is judged by the word that is swapped: the one chosen may have changed since.
-        if class(word, now) < score.class() {
-            continue;
-        }
-        let busy = word.claimed();
-        // SAFETY: as above.
-        if !unsafe { replace(entry, word.0, busy.0) } {
-            continue;
-        }
-        if word.is_live() {
-            book(tables, word.backend(), 0_u64.wrapping_sub(word.load()));
-            tables.count_event(score.event());
-            if link.is_some() {
-                let slot = slot_at::<F::Tuple>(places, number);
-                tables.end(link, Link::new(slot, word.generation()));
-            }
-        }
-        return Claim::new(number, busy.generation());
     }
     Claim::NONE
+}
+
+/// Tries to claim it once.
+#[inline(always)]
+pub fn try_claim<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Claim {
+    let score = choose::<F, K>(tables, places, now);
+    if score.class() == 0 {
+        return Claim::NONE;
+    }
+    let number = score.number();
+    let Some(entry) = entry_at::<F, K>(tables, places, number) else {
+        return Claim::NONE;
+    };
+    // SAFETY: an entry of the table, here and below.
+    let word = Word(unsafe { load(entry) });
+    // SAFETY: as above.
+    let link = unsafe { link_of::<F::Tuple>(entry) };
+    // It is judged by the word that is swapped: the one chosen may have changed since.
+    if class(word, now) < score.class() {
+        return Claim::LOST;
+    }
+    let busy = word.claimed();
+    // SAFETY: as above.
+    if !unsafe { replace(entry, word.0, busy.0) } {
+        return Claim::LOST;
+    }
+    if word.is_live() {
+        book(tables, word.backend(), 0_u64.wrapping_sub(word.load()));
+        tables.count_event(score.event());
+        if link.is_some() {
+            let slot = slot_at::<F::Tuple>(places, number);
+            tables.end(link, Link::new(slot, word.generation()));
+        }
+    }
+    Claim::new(number, busy.generation())
 }
 
 /// Gives a claimed entry back, with nothing in it.
@@ -137,7 +148,7 @@ pub(super) fn publish<F: Family, K: Tables>(
 /// Of several that are worth the same, which is common within a tick of a flood, one as good as at
 /// random: were it always the same one, the latest flow would be the next to go.
 #[inline(always)]
-pub fn choose<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Score {
+fn choose<F: Family, K: Tables>(tables: &K, places: &Places, now: u32) -> Score {
     let Some(timeouts) = tables.timeouts(0) else {
         return Score::LEAST;
     };

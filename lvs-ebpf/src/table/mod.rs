@@ -19,13 +19,12 @@ mod sweep;
 mod worth;
 
 pub use advance::{Segment, advance};
-pub use claim::{Claim, choose, claim};
+pub use claim::{Claim, try_claim};
 pub use find::{Hit, find};
 pub use flush::flush;
 pub use open::{open, settle};
 pub use retire::{end, retire};
 pub use sweep::{sweep, sweep_half};
-pub use worth::Score;
 
 use lvs_common::{
     Family as Number,
@@ -56,7 +55,7 @@ fn entry_at<F: Family, K: Tables>(tables: &K, places: &Places, number: u32) -> O
 
 /// The `way`-th entry, modulo [`WAYS`], of a half bucket.
 #[inline(always)]
-fn way<F: Family, K: Tables>(tables: &K, half: u32, way: u32) -> Option<*mut u64> {
+pub(crate) fn way<F: Family, K: Tables>(tables: &K, half: u32, way: u32) -> Option<*mut u64> {
     let way = bounded::<{ WAYS as u64 - 1 }>(u64::from(way)) as usize;
     Some(F::half(tables, half)?.wrapping_add(entry_offset::<F::Tuple>(way)))
 }
@@ -69,7 +68,7 @@ fn slot_at<T: Tuple>(places: &Places, number: u32) -> Slot {
 
 /// An entry of either family, and the word of it that is its link.
 #[inline(always)]
-fn entry_of<K: Tables>(tables: &K, slot: Slot) -> Option<(*mut u64, *mut u64)> {
+pub(crate) fn entry_of<K: Tables>(tables: &K, slot: Slot) -> Option<(*mut u64, *mut u64)> {
     match slot.family() {
         Number::Ipv4 => {
             let entry = way::<V4, K>(tables, slot.half(), slot.way())?;

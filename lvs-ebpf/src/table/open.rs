@@ -7,7 +7,7 @@ use lvs_common::{
 
 use super::{
     NUMBERS,
-    claim::{Claim, publish},
+    claim::{Claim, claim, publish},
     entry_at,
     find::{held, locate},
     slot_at,
@@ -56,7 +56,7 @@ pub fn open<F: Family, K: Tables>(tables: &K, tuple: &F::Tuple, first: Word, now
         return new;
     };
     let places = Places::of(tuple, &settings.keys, F::mask(settings));
-    let claim = tables.claim::<F>(&places, now);
+    let claim = claim::<F, K>(tables, &places, now);
     if !claim.is_some() {
         tables.count_event(FlowEvent::NotKept);
         return new;

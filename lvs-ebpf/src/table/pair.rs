@@ -14,13 +14,13 @@ use lvs_common::{
 
 use super::{
     NUMBERS,
-    claim::{abandon, publish},
+    claim::{abandon, claim, publish},
     entry_at, entry_of,
     find::{Hit, held, locate},
     slot_at,
 };
 use crate::{
-    atomic::{load, opaque, replace},
+    atomic::{load, replace},
     family::Family,
     kernel::Tables,
 };
@@ -29,7 +29,7 @@ use crate::{
 const TRIES: usize = 3;
 
 /// Reply tuples that are tried for one flow.
-const CANDIDATES: u32 = 8;
+const CANDIDATES: u32 = 64;
 
 /// What became of a new flow with two entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,35 +47,37 @@ pub enum Paired {
 /// Opens the flow of `tuple` with `first` as its word, and the entry of its replies.
 ///
 /// `reply` yields the n-th reply tuple to try, with the note for the flow's link; `None` ends the search.
+/// `note` is the one for the reply's link.
 #[inline(always)]
 pub fn open_pair<F: Family, R: Family, K: Tables>(
     tables: &K,
     tuple: &F::Tuple,
     first: Word,
+    note: u32,
     now: u32,
     mut reply: impl FnMut(u32) -> Option<(R::Tuple, u32)>,
 ) -> Paired {
-    let Some(settings) = tables.settings() else {
+    let (Some(settings), Some(scratch)) = (tables.settings(), tables.scratch()) else {
         return Paired::NotKept;
     };
     let places = Places::of(tuple, &settings.keys, F::mask(settings));
-    let claim = tables.claim::<F>(&places, now);
+    let claim = claim::<F, K>(tables, &places, now);
     if !claim.is_some() {
         tables.count_event(FlowEvent::NotKept);
         return Paired::NotKept;
     }
     let own = first.of_generation(claim.generation());
-    let back = claim.link::<F::Tuple>(places);
+    let back = claim.link::<F::Tuple>(places).with_note(note);
     let mut joined = Joined::TAKEN;
     for n in 0..CANDIDATES {
-        let Some(candidate) = reply(n) else {
+        let Some((tuple, note)) = reply(n) else {
             break;
         };
-        // Where it is: there is no room on the stack for another one.
-        let (tuple, note) = opaque(&candidate);
-        joined = join::<R, K>(tables, tuple, back, own, now);
+        // SAFETY: this CPU's, with room for the longest tuple.
+        unsafe { (&raw mut (*scratch).reply).cast::<R::Tuple>().write(tuple) };
+        joined = tables.join::<R>(back, own, now);
         if joined != Joined::TAKEN {
-            joined = joined.with_note(*note);
+            joined = joined.with_note(note);
             break;
         }
     }
@@ -102,9 +104,9 @@ pub fn open_pair<F: Family, R: Family, K: Tables>(
 }
 
 /// What became of a reply's entry, in one word: a BPF subprogram returns no more.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
-struct Joined(u64);
+pub struct Joined(pub u64);
 
 impl Joined {
     /// The tuple belongs to another flow.
@@ -126,25 +128,20 @@ impl Joined {
     }
 }
 
-/// Enters a reply's tuple for a flow that `owner` means and whose word will be `word`, if it is
-/// nobody's.
-#[inline(never)]
-fn join<R: Family, K: Tables>(
-    tables: &K,
-    tuple: &R::Tuple,
-    owner: Link,
-    word: Word,
-    now: u32,
-) -> Joined {
-    let tuple = opaque(tuple);
-    let Some(settings) = tables.settings() else {
+/// Enters the reply's tuple in the scratch for a flow that `owner` means and whose word will be `word`,
+/// if it is nobody's.
+#[inline(always)]
+pub fn join<R: Family, K: Tables>(tables: &K, owner: Link, word: Word, now: u32) -> Joined {
+    let (Some(settings), Some(scratch)) = (tables.settings(), tables.scratch()) else {
         return Joined::NO_PLACE;
     };
+    // SAFETY: this CPU's, and a tuple of this family was written to it.
+    let tuple = unsafe { &*(&raw const (*scratch).reply).cast::<R::Tuple>() };
     let places = Places::of(tuple, &settings.keys, R::mask(settings));
     if is_taken::<R, K>(tables, &places, tuple, NUMBERS, now) {
         return Joined::TAKEN;
     }
-    let claim = tables.claim::<R>(&places, now);
+    let claim = claim::<R, K>(tables, &places, now);
     if !claim.is_some() {
         return Joined::NO_PLACE;
     }
@@ -163,7 +160,7 @@ fn join<R: Family, K: Tables>(
 /// Whether an entry but the one with the number `but` is a live flow of `tuple`. Those that have
 /// expired are freed: a CPU whose clock is a tick behind may still see them live. So are replies whose
 /// owner is gone or has expired: their own deadline is later, and nobody else may ever ask for them.
-#[inline(never)]
+#[inline(always)]
 fn is_taken<F: Family, K: Tables>(
     tables: &K,
     places: &Places,
@@ -171,9 +168,8 @@ fn is_taken<F: Family, K: Tables>(
     but: u32,
     now: u32,
 ) -> bool {
-    let tuple = opaque(tuple);
     for _ in 0..TRIES {
-        let number = locate::<F, K>(tables, places, tuple, None, Some(but));
+        let number = tables.rival::<F>(places, but);
         if number >= NUMBERS {
             return false;
         }
@@ -191,6 +187,18 @@ fn is_taken<F: Family, K: Tables>(
         tables.count_event(FlowEvent::Expired);
     }
     true
+}
+
+/// Number of an entry but `but` that appears to be a live flow of the tuple in the scratch;
+/// more than there are if there is none.
+#[inline(always)]
+pub fn rival<F: Family, K: Tables>(tables: &K, places: &Places, but: u32) -> u32 {
+    let Some(scratch) = tables.scratch() else {
+        return NUMBERS;
+    };
+    // SAFETY: as in `join`.
+    let tuple = unsafe { &*(&raw const (*scratch).reply).cast::<F::Tuple>() };
+    locate::<F, K>(tables, places, tuple, None, Some(but))
 }
 
 /// Whether the flow of an entry with this word and link has expired, or is lost.

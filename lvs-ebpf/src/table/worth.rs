@@ -58,7 +58,7 @@ pub(super) fn class(word: Word, now: u32) -> u64 {
 /// timeouts are those of all services that have none of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(transparent)]
-pub struct Score(pub u64);
+pub(super) struct Score(u64);
 
 const LEFT: u32 = 4;
 const CLASS: u32 = LEFT + 32;

@@ -3,7 +3,7 @@
 //! Sizes given here are the smallest; the director sets those that its configuration needs.
 
 use aya_ebpf::{
-    bindings::BPF_F_MMAPABLE,
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_NOEXIST},
     helpers::generated::bpf_jiffies64,
     macros::map,
     maps::{Array, HashMap, PerCpuArray},
@@ -12,14 +12,17 @@ use lvs_common::{
     Family as Number, Reason,
     flow::{Link, Places, Slot, TICK_SHIFT, Tuple, Tuple4, Tuple6, WAYS, Word},
     map::{
-        Backend, Counters, FlowEvent, INTERFACE_SLOTS, Interface, Line, NextHop, RingChunk,
-        Service, ServiceKey, Settings, Timeouts,
+        Address, Backend, Counters, FlowEvent, GATEWAY_SLOTS, GatewayKey, INTERFACE_SLOTS,
+        Interface, Line, NextHop, RingChunk, Service, ServiceKey, Settings, Timeouts,
     },
 };
 use lvs_ebpf::{
+    atomic::{fetch_add, opaque},
     family::Family,
-    kernel::Tables,
-    table::{Claim, Score},
+    forward::Outcome,
+    kernel::{Scratch, Tables},
+    nat::Opening,
+    table::{Claim, pair::Joined},
 };
 
 use super::cold;
@@ -41,6 +44,19 @@ static SERVICE: Array<Service> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 static BACKEND: Array<Backend> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 static NEXT_HOPS: Array<NextHop> = Array::with_max_entries(1, 0);
+#[map]
+static GATEWAYS: Array<NextHop> = Array::with_max_entries(GATEWAY_SLOTS, 0);
+#[map]
+static GATEWAY_IDS: HashMap<GatewayKey, u32> =
+    HashMap::with_max_entries(GATEWAY_SLOTS, BPF_F_NO_PREALLOC);
+#[map]
+static GATEWAY_COUNT: Array<Line> = Array::with_max_entries(1, 0);
+#[map]
+static LOCALS: Array<Address> = Array::with_max_entries(1, 0);
+#[map]
+static PORTS: Array<Line> = Array::with_max_entries(1, 0);
+#[map]
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 static RINGS: Array<RingChunk> = Array::with_max_entries(1, 0);
 #[map]
@@ -77,6 +93,40 @@ fn count(map: &PerCpuArray<Counters>, id: u32, bytes: u64) {
     }
 }
 
+/// Counts an answer in this CPU's counters.
+#[inline(always)]
+fn count_out(map: &PerCpuArray<Counters>, id: u32, bytes: u64) {
+    if let Some(counters) = map.get_ptr_mut(id) {
+        // SAFETY: as in `count`.
+        unsafe {
+            (*counters).packets_out += 1;
+            (*counters).bytes_out += bytes;
+        }
+    }
+}
+
+/// Gives a gateway an id: the next one, unless another CPU has just given it one.
+#[inline(never)]
+fn new_gateway(key: &GatewayKey, by: &Interface) -> Option<u32> {
+    let count: *mut u64 = GATEWAY_COUNT.get_ptr_mut(0)?.cast();
+    // SAFETY: a word of a map.
+    let id = unsafe { fetch_add(count, 1) } + 1;
+    if id >= u64::from(GATEWAY_SLOTS) {
+        return None;
+    }
+    let entry = GATEWAYS.get_ptr_mut(id as u32)?;
+    // SAFETY: this CPU's alone until the id is known.
+    unsafe { *entry = key.next_hop(by) };
+    if GATEWAY_IDS
+        .insert(key, id as u32, u64::from(BPF_NOEXIST))
+        .is_ok()
+    {
+        return Some(id as u32);
+    }
+    // SAFETY: an id is written once, after its entry.
+    unsafe { GATEWAY_IDS.get(key) }.copied()
+}
+
 /// Counts a new flow in this CPU's counters.
 #[inline(always)]
 fn count_new(map: &PerCpuArray<Counters>, id: u32) {
@@ -101,6 +151,11 @@ impl Tables for Maps {
     #[inline(always)]
     fn timeouts(&self, number: u32) -> Option<&Timeouts> {
         TIMEOUTS.get(number)
+    }
+
+    #[inline(always)]
+    fn scratch(&self) -> Option<*mut Scratch> {
+        SCRATCH.get_ptr_mut(0)
     }
 
     #[inline(always)]
@@ -161,9 +216,39 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
+    fn gateway(&self, id: u32) -> Option<&NextHop> {
+        GATEWAYS.get(id)
+    }
+
+    #[inline(always)]
+    fn gateway_id(&self, key: &GatewayKey, by: &Interface) -> Option<u32> {
+        // SAFETY: an id is written once, after its entry.
+        if let Some(id) = unsafe { GATEWAY_IDS.get(key) } {
+            return Some(*id);
+        }
+        new_gateway(opaque(key), by)
+    }
+
+    #[inline(always)]
+    fn local(&self, number: u32) -> Option<&Address> {
+        LOCALS.get(number)
+    }
+
+    #[inline(always)]
+    fn port_cursor(&self, backend: u32) -> Option<*mut u64> {
+        PORTS.get_ptr_mut(backend).map(<*mut _>::cast)
+    }
+
+    #[inline(always)]
     fn count_packet(&self, service: u32, backend: u32, bytes: u64) {
         count(&SERVICE_STATS, service, bytes);
         count(&BACKEND_STATS, backend, bytes);
+    }
+
+    #[inline(always)]
+    fn count_answer(&self, service: u32, backend: u32, bytes: u64) {
+        count_out(&SERVICE_STATS, service, bytes);
+        count_out(&BACKEND_STATS, backend, bytes);
     }
 
     #[inline(always)]
@@ -181,15 +266,7 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn choose<F: Family>(&self, places: &Places, now: u32) -> Score {
-        Score(match F::Tuple::FAMILY {
-            Number::Ipv4 => cold::choose4(places.to_bits(), now),
-            Number::Ipv6 => cold::choose6(places.to_bits(), now),
-        })
-    }
-
-    #[inline(always)]
-    fn claim<F: Family>(&self, places: &Places, now: u32) -> Claim {
+    fn try_claim<F: Family>(&self, places: &Places, now: u32) -> Claim {
         Claim(match F::Tuple::FAMILY {
             Number::Ipv4 => cold::claim4(places.to_bits(), now),
             Number::Ipv6 => cold::claim6(places.to_bits(), now),
@@ -202,6 +279,30 @@ impl Tables for Maps {
             Number::Ipv4 => cold::settle4(places.to_bits(), claim.0, own.0, now),
             Number::Ipv6 => cold::settle6(places.to_bits(), claim.0, own.0, now),
         })
+    }
+
+    #[inline(always)]
+    fn keep<F: Family>(&self, opening: Opening, now: u32) -> Outcome {
+        Outcome::from_bits(match F::Tuple::FAMILY {
+            Number::Ipv4 => cold::keep4(opening.to_bits(), now),
+            Number::Ipv6 => cold::keep6(opening.to_bits(), now),
+        })
+    }
+
+    #[inline(always)]
+    fn join<F: Family>(&self, owner: Link, word: Word, now: u32) -> Joined {
+        Joined(match F::Tuple::FAMILY {
+            Number::Ipv4 => cold::join4(owner.0, word.0, now),
+            Number::Ipv6 => cold::join6(owner.0, word.0, now),
+        })
+    }
+
+    #[inline(always)]
+    fn rival<F: Family>(&self, places: &Places, but: u32) -> u32 {
+        match F::Tuple::FAMILY {
+            Number::Ipv4 => cold::rival4(places.to_bits(), but),
+            Number::Ipv6 => cold::rival6(places.to_bits(), but),
+        }
     }
 
     #[inline(always)]

@@ -14,8 +14,12 @@ static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 /// The data plane.
 #[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
 pub(crate) fn lvs(ctx: XdpContext) -> u32 {
-    program::run(ctx)
+    program::run(&ctx)
 }
 
 /// A pass over part of the flow table; its "packet" is a [`Sweep`](lvs_common::map::Sweep).

@@ -12,7 +12,7 @@ use lvs_common::{
     Reason, Verdict,
     map::{FLUSH_CHUNK, Flush, SWEEP_CHUNK, Sweep},
 };
-use lvs_ebpf::{Action, kernel::Frame as _, table, walk};
+use lvs_ebpf::{Action, table, walk};
 
 use super::{
     frame::Xdp,
@@ -21,10 +21,10 @@ use super::{
 
 /// Walks a packet, counts its reason, and gives the verdict.
 #[inline(always)]
-pub(crate) fn run(ctx: XdpContext) -> u32 {
+pub(crate) fn run(ctx: &XdpContext) -> u32 {
     let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
-    let frame = Xdp { ctx };
-    let (reason, verdict) = match walk(&Maps, &frame) {
+    let frame = Xdp::new(ctx);
+    let (reason, verdict) = match walk(&Maps, frame) {
         Ok(Action::Send) => (Reason::Sent, XDP_TX),
         Ok(Action::Redirect(interface)) => {
             // SAFETY: the helper has no conditions.
@@ -34,14 +34,20 @@ pub(crate) fn run(ctx: XdpContext) -> u32 {
         Err(reason) => (reason, verdict_of(reason)),
     };
     count_reason(reason, frame_len);
+    log(ctx, frame_len, reason);
+    verdict
+}
+
+/// A subprogram of its own, since it takes stack.
+#[inline(never)]
+fn log(ctx: &XdpContext, frame_len: u64, reason: Reason) {
     debug!(
-        &frame.ctx,
+        ctx,
         "interface {}: {} bytes, {}",
-        frame.ingress(),
+        ctx.ingress_ifindex(),
         frame_len,
         reason.as_str()
     );
-    verdict
 }
 
 #[inline(always)]

@@ -95,6 +95,7 @@ fn every_row_reaches_the_backend_with_nothing_else_changed() {
             packets: 1,
             bytes: frame.len() as u64 - 14,
             connections: 1,
+            ..Counters::ZERO
         };
         let service = row.site.id();
         assert_eq!(
@@ -156,10 +157,14 @@ fn padding_of_short_frames_stays_and_is_not_counted() {
 
 /// A farm whose only backend for IPv4 and TCP is behind this next hop.
 fn behind(hop: NextHop) -> lvs_ebpf::host::Memory {
+    behind_of(Site::Web, hop)
+}
+
+fn behind_of(site: Site, hop: NextHop) -> lvs_ebpf::host::Memory {
     let mut setup = with_sites(interfaces(), 1);
     let id = setup.next_hop(hop);
     let mut memory = setup.build();
-    memory.set_next_hop(only(Site::Web), id);
+    memory.set_next_hop(only(site), id);
     memory
 }
 
@@ -192,30 +197,41 @@ fn tags_of_the_network_are_kept_with_their_priority() {
 }
 
 #[test]
-fn frames_with_other_tags_than_the_backends_network_are_dropped() {
-    let web = || Site::Web.packet(1, SYN);
-    let rows = [
-        ("untagged, network tagged", [100, 0], web()),
-        ("tagged, network untagged", [0, 0], web().tag(0x8100, 100)),
-        ("another VLAN", [100, 0], web().tag(0x8100, 101)),
-        ("one tag of two", [200, 100], web().tag(0x8100, 200)),
-        (
-            "two tags for one",
-            [200, 0],
-            web().tag(0x88a8, 200).tag(0x8100, 100),
-        ),
-        (
-            "swapped",
-            [200, 100],
-            web().tag(0x88a8, 100).tag(0x8100, 200),
-        ),
+fn a_frame_gets_the_tags_of_the_backends_network() {
+    let sites = [Site::Web, Site::Dns, Site::Web6];
+    let came = [
+        vec![],
+        vec![(0x8100, 101)],
+        vec![(0x88a8, 200), (0x8100, 101)],
     ];
-    for (description, tags, packet) in rows {
-        let mut hop = NextHop::new(crate::farm::LAN, MTU, backend_mac(77), LAN_MAC);
-        hop.tags = tags;
-        let memory = behind(hop);
-        let (outcome, _) = walk(&memory, &packet.frame());
-        assert_eq!(outcome, Err(Reason::OtherVlan), "{description}");
+    let networks: [([u16; 2], &[u8]); 4] = [
+        ([0, 0], &[]),
+        ([100, 0], &[0x81, 0, 0, 100]),
+        ([4095, 0], &[0x81, 0, 0x0f, 0xff]),
+        ([300, 100], &[0x88, 0xa8, 1, 44, 0x81, 0, 0, 100]),
+    ];
+    for (site, tags) in sites
+        .iter()
+        .flat_map(|site| came.iter().map(move |t| (*site, t)))
+    {
+        for (ids, bytes) in &networks {
+            let mut hop = NextHop::new(crate::farm::LAN, MTU, backend_mac(77), LAN_MAC);
+            hop.tags = *ids;
+            let memory = behind_of(site, hop);
+            let mut packet = site.packet(1, SYN);
+            for (ether_type, id) in tags {
+                packet = packet.tag(*ether_type, *id);
+            }
+            let frame = packet.frame();
+            let network = 14 + 4 * tags.len();
+            let (outcome, after) = walk(&memory, &frame);
+            assert_eq!(outcome, Ok(Action::Send), "{site:?} {tags:?} {ids:?}");
+            // As if it had come with these tags, and was sent.
+            let retagged = [&frame[..12], bytes, &frame[network - 2..]].concat();
+            let macs = [backend_mac(77), LAN_MAC];
+            let expected = expected(&retagged, 14 + bytes.len(), macs);
+            assert_eq!(after, expected, "{site:?} {tags:?} {ids:?}");
+        }
     }
 }
 

@@ -13,6 +13,8 @@ mod malformed;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod nat;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod overflow;

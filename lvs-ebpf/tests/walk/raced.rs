@@ -8,14 +8,15 @@ use std::{
 use lvs_common::{
     flow::{Link, Places, Slot, Word},
     map::{
-        Backend, FlowEvent, Interface, NextHop, RingChunk, Service, ServiceKey, Settings, Timeouts,
+        Address, Backend, FlowEvent, GatewayKey, Interface, NextHop, RingChunk, Service,
+        ServiceKey, Settings, Timeouts,
     },
 };
 use lvs_ebpf::{
     Action,
     family::Family,
     host::{Buffer, Memory},
-    kernel::Tables,
+    kernel::{Scratch, Tables},
     table::{self, Claim},
     walk,
 };
@@ -74,8 +75,13 @@ impl<'a> Raced<'a> {
             .others
             .borrow_mut()
             .pop_front_if(|(at, _)| *at == point);
-        if let Some((_, other)) = next {
+        if let (Some((_, other)), Some(scratch)) = (next, self.memory.scratch()) {
+            // Another CPU has a scratch of its own; here it is this thread's.
+            // SAFETY: this thread's, and nobody has a reference to it.
+            let kept = unsafe { *scratch };
             other(self.memory);
+            // SAFETY: as above.
+            unsafe { *scratch = kept };
         }
     }
 
@@ -110,6 +116,24 @@ impl Tables for Raced<'_> {
     fn now(&self) -> u32 {
         self.reached(Point::Clock);
         self.memory.now()
+    }
+    fn scratch(&self) -> Option<*mut Scratch> {
+        self.memory.scratch()
+    }
+    fn gateway(&self, id: u32) -> Option<&NextHop> {
+        self.memory.gateway(id)
+    }
+    fn gateway_id(&self, key: &GatewayKey, by: &Interface) -> Option<u32> {
+        self.memory.gateway_id(key, by)
+    }
+    fn local(&self, number: u32) -> Option<&Address> {
+        self.memory.local(number)
+    }
+    fn port_cursor(&self, backend: u32) -> Option<*mut u64> {
+        self.memory.port_cursor(backend)
+    }
+    fn count_answer(&self, service: u32, backend: u32, bytes: u64) {
+        self.memory.count_answer(service, backend, bytes);
     }
     fn interface(&self, index: u32) -> Option<&Interface> {
         self.memory.interface(index)
@@ -155,9 +179,9 @@ impl Tables for Raced<'_> {
         self.reached(Point::Event);
         self.memory.count_event(event);
     }
-    fn claim<F: Family>(&self, places: &Places, now: u32) -> Claim {
+    fn try_claim<F: Family>(&self, places: &Places, now: u32) -> Claim {
         self.reached(Point::Claim);
-        table::claim::<F, Self>(self, places, now)
+        table::try_claim::<F, Self>(self, places, now)
     }
     fn settle<F: Family>(&self, places: &Places, claim: Claim, own: Word, now: u32) -> Word {
         self.reached(Point::Settle);

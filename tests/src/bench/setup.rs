@@ -29,6 +29,7 @@ pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
     let sizes = Sizes {
         services: 1,
         timeouts: 1,
+        locals: 1,
         backends: u32::from(BACKENDS) + 1,
         next_hops: u32::from(BACKENDS) + 1,
         ring_chunks: 1,
@@ -48,7 +49,7 @@ pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
     let clock = datapath.calibrate()?;
     let ticks = |seconds: u32| clock.ticks(Duration::from_secs(seconds.into()));
     datapath.set_timeouts(0, default_timeouts(ticks))?;
-    datapath.set_interface(LOOPBACK, OURS)?;
+    datapath.set_interface(LOOPBACK, OURS, MTU)?;
     let ids: Vec<u16> = (1..=BACKENDS).collect();
     for id in &ids {
         let mac = [2, 0, 0, 0, 1, *id as u8];
@@ -83,6 +84,10 @@ fn backend(family: Family, id: u16) -> Backend {
         mode: ForwardingMode::Dr as u8,
         family: family as u8,
         timeouts: 0,
+        first_local: 0,
+        locals: 0,
+        first_port: 0,
+        last_port: 0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Memory for a frame that lies flush against a page nobody may touch, in front of it or behind it.
 
-use std::{io, marker::PhantomData, ptr};
+use std::{cell::Cell, io, marker::PhantomData, ptr};
 
 use lvs_ebpf::kernel::Frame;
 
@@ -74,9 +74,10 @@ impl Arena {
             ptr::write_bytes(watched, FILLING, WATCHED);
         }
         Placed {
-            start,
-            len: frame.len(),
-            watched,
+            start: Cell::new(start),
+            end: start.wrapping_add(frame.len()),
+            watched: Cell::new((watched, WATCHED)),
+            wall,
             ingress,
             arena: PhantomData,
         }
@@ -93,9 +94,11 @@ impl Drop for Arena {
 /// A frame in an arena.
 #[derive(Debug)]
 pub(super) struct Placed<'a> {
-    start: *mut u8,
-    len: usize,
-    watched: *const u8,
+    start: Cell<*mut u8>,
+    end: *mut u8,
+    /// Where nobody may write, and how many bytes that are.
+    watched: Cell<(*const u8, usize)>,
+    wall: Wall,
     ingress: u32,
     arena: PhantomData<&'a mut Arena>,
 }
@@ -103,29 +106,51 @@ pub(super) struct Placed<'a> {
 impl Placed<'_> {
     /// The frame as it is now.
     pub(super) fn bytes(&self) -> &[u8] {
+        let start = self.start.get();
+        let len = self.end as usize - start as usize;
         // SAFETY: in the arena, which is borrowed; nobody writes while the slice lives.
-        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+        unsafe { std::slice::from_raw_parts(start, len) }
     }
 
     /// Whether nothing was written on the side where the wall is not.
     pub(super) fn is_intact(&self) -> bool {
+        let (watched, len) = self.watched.get();
         // SAFETY: in the arena, which is borrowed; nobody writes while the slice lives.
-        let watched = unsafe { std::slice::from_raw_parts(self.watched, WATCHED) };
+        let watched = unsafe { std::slice::from_raw_parts(watched, len) };
         watched.iter().all(|byte| *byte == FILLING)
     }
 }
 
-impl Frame for Placed<'_> {
-    fn start(&self) -> *mut u8 {
-        self.start
+impl Frame for &Placed<'_> {
+    fn start(self) -> *mut u8 {
+        self.start.get()
     }
 
-    fn end(&self) -> *mut u8 {
-        self.start.wrapping_add(self.len)
+    fn end(self) -> *mut u8 {
+        self.end
     }
 
-    fn ingress(&self) -> u32 {
+    fn ingress(self) -> u32 {
         self.ingress
+    }
+
+    /// There is room at the side where the wall is not, as far as it is watched.
+    fn grow(self, bytes: i32) -> bool {
+        let start = self.start.get().wrapping_offset(-bytes as isize);
+        let more = usize::try_from(bytes).unwrap_or_default();
+        let (watched, len) = self.watched.get();
+        let room = match self.wall {
+            Wall::Front => 0,
+            Wall::Back => len,
+        };
+        if more > room || start >= self.end {
+            return false;
+        }
+        if self.wall == Wall::Back {
+            self.watched.set((watched, len - more));
+        }
+        self.start.set(start);
+        true
     }
 }
 

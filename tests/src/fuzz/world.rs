@@ -1,6 +1,9 @@
 //! The balancer that is fuzzed: services for every way in which a packet can end.
 
-use std::net::SocketAddr;
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    ops::RangeInclusive,
+};
 
 use lvs_common::{MidStream, Protocol, Scheduler, map::NextHop};
 use lvs_ebpf::host::{Memory, Probe, Setup};
@@ -35,9 +38,13 @@ enum Place {
     Unresolved,
     /// There are none with a weight.
     Nowhere,
+    /// Beside the clients, and packets to them are translated.
+    Translated,
+    /// As before, on both sides.
+    FullyTranslated,
 }
 
-const SERVICES: [(Protocol, &str, Place); 10] = [
+const SERVICES: [(Protocol, &str, Place); 15] = [
     (Protocol::Tcp, "10.0.0.29:80", Place::Near),
     (Protocol::Udp, "10.0.0.29:53", Place::Near),
     (Protocol::Tcp, "[2001:db8::29]:80", Place::Near),
@@ -48,7 +55,19 @@ const SERVICES: [(Protocol, &str, Place); 10] = [
     (Protocol::Udp, "10.0.0.31:53", Place::Tagged),
     (Protocol::Udp, "10.0.0.32:53", Place::Unresolved),
     (Protocol::Tcp, "[2001:db8::33]:80", Place::Nowhere),
+    (Protocol::Tcp, "10.0.0.34:80", Place::Translated),
+    (Protocol::Udp, "[2001:db8::34]:53", Place::Translated),
+    (Protocol::Tcp, "10.0.0.35:80", Place::Translated),
+    (Protocol::Tcp, "[2001:db8::36]:80", Place::FullyTranslated),
+    (Protocol::Udp, "10.0.0.36:53", Place::FullyTranslated),
 ];
+
+/// Port of backends whose packets are translated.
+const PORT: u16 = 8080;
+/// Local ports: too few for all clients.
+const LOCAL_PORTS: RangeInclusive<u16> = 6000..=6015;
+/// More than there is room for.
+const GATEWAYS: u32 = 4;
 
 /// Where nobody serves.
 const OTHERS: [(Protocol, &str); 3] = [
@@ -64,7 +83,8 @@ fn address(text: &str) -> SocketAddr {
 /// The maps of the balancer.
 pub(super) fn memory(seed: u64) -> Memory {
     // The clock wraps after a while.
-    let mut setup = Setup::new(seed).halves(HALVES).now(u32::MAX - 100_000);
+    let setup = Setup::new(seed).halves(HALVES).now(u32::MAX - 100_000);
+    let mut setup = setup.gateways(GATEWAYS);
     setup.interface(LAN, LAN_MAC);
     setup.interface(DMZ, DMZ_MAC);
     for (number, (protocol, vip, place)) in (0_u8..).zip(SERVICES) {
@@ -75,7 +95,7 @@ pub(super) fn memory(seed: u64) -> Memory {
             let hop = match place {
                 Place::Far => setup.next_hop(NextHop::new(DMZ, MTU, mac, DMZ_MAC)),
                 Place::Unresolved => 0,
-                Place::Near | Place::Nowhere => {
+                Place::Near | Place::Nowhere | Place::Translated | Place::FullyTranslated => {
                     setup.next_hop(NextHop::new(LAN, MTU, mac, LAN_MAC))
                 }
                 Place::Tagged => {
@@ -84,19 +104,73 @@ pub(super) fn memory(seed: u64) -> Memory {
                     setup.next_hop(hop)
                 }
             };
-            let weight = if place == Place::Nowhere { 0 } else { weight };
-            setup.backend(id, vip.ip(), u16::from(weight), hop);
+            let address = backend(vip, weight);
+            // Where it is one backend alone, two services get in each other's way.
+            let weight = match place {
+                Place::Nowhere => 0,
+                Place::Translated if weight > 1 => 0,
+                _ => weight,
+            };
+            let backend = setup.backend(id, address.ip(), u16::from(weight), hop);
+            match place {
+                Place::Translated => setup.nat(backend, Some(PORT)),
+                Place::FullyTranslated => {
+                    setup.full_nat(backend, Some(PORT), &[local(vip)], LOCAL_PORTS);
+                }
+                _ => {}
+            }
         }
         setup.mid_stream(
             id,
             match place {
                 Place::Far => MidStream::Drop,
                 Place::Tagged => MidStream::Schedule,
-                Place::Near | Place::Unresolved | Place::Nowhere => MidStream::Pass,
+                _ => MidStream::Pass,
             },
         );
     }
     setup.build()
+}
+
+/// A backend of a service, with the port of those that are translated. Services share them.
+fn backend(vip: SocketAddr, number: u8) -> SocketAddr {
+    let ip: IpAddr = if vip.is_ipv4() {
+        [10, 0, 1, number].into()
+    } else {
+        Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, number.into()).into()
+    };
+    SocketAddr::new(ip, PORT)
+}
+
+/// The local address of a family.
+fn local(vip: SocketAddr) -> IpAddr {
+    if vip.is_ipv4() {
+        [10, 0, 0, 200].into()
+    } else {
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x200).into()
+    }
+}
+
+/// What a backend sends: with luck an answer.
+fn answer(
+    random: &mut SmallRng,
+    protocol: Protocol,
+    service: SocketAddr,
+    client: SocketAddr,
+) -> Probe {
+    let from = backend(service, random.random_range(0..4));
+    let to = if random.random() {
+        client
+    } else {
+        SocketAddr::new(local(service), random.random_range(LOCAL_PORTS))
+    };
+    match protocol {
+        Protocol::Tcp => {
+            let flags = [0x12, 0x10, 0x11, 0x04][random.random_range(0..4)];
+            Probe::tcp(LAN_MAC, from, to, flags)
+        }
+        Protocol::Udp => Probe::udp(LAN_MAC, from, to),
+    }
 }
 
 /// A valid packet: most are for a service, of one of the clients in use.
@@ -133,6 +207,9 @@ pub(super) fn packet(random: &mut SmallRng) -> Vec<u8> {
         }
         Protocol::Udp => Probe::udp(LAN_MAC, client, service),
     };
+    if random.random_ratio(1, 6) {
+        probe = answer(random, protocol, service, client);
+    }
     probe = probe.hops(match random.random_range(0..20) {
         0 => 0,
         1 => 1,
@@ -151,5 +228,10 @@ pub(super) fn packet(random: &mut SmallRng) -> Vec<u8> {
         1 => random.random_range(0..1400),
         _ => random.random_range(0..40),
     };
-    probe.payload(payload).frame()
+    let mut frame = probe.payload(payload).frame();
+    if random.random_ratio(1, 16) {
+        // Another gateway.
+        frame[11] = random.random_range(0..6);
+    }
+    frame
 }

@@ -10,6 +10,9 @@ pub struct Service {
     protocol: &'static str,
     address: SocketAddr,
     scheduler: &'static str,
+    mode: &'static str,
+    local_addresses: Vec<IpAddr>,
+    backend_port: Option<u16>,
     backends: Vec<(IpAddr, u32)>,
 }
 
@@ -21,6 +24,9 @@ impl Service {
             protocol,
             address,
             scheduler: "wrr",
+            mode: "dr",
+            local_addresses: Vec::new(),
+            backend_port: None,
             backends: Vec::new(),
         }
     }
@@ -29,6 +35,27 @@ impl Service {
     #[must_use]
     pub fn scheduler(mut self, scheduler: &'static str) -> Self {
         self.scheduler = scheduler;
+        self
+    }
+
+    /// Forwards in another mode.
+    #[must_use]
+    pub fn mode(mut self, mode: &'static str) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Adds a local address.
+    #[must_use]
+    pub fn local_address(mut self, address: impl Into<IpAddr>) -> Self {
+        self.local_addresses.push(address.into());
+        self
+    }
+
+    /// Sets the port of all backends.
+    #[must_use]
+    pub fn backend_port(mut self, port: u16) -> Self {
+        self.backend_port = Some(port);
         self
     }
 
@@ -48,6 +75,9 @@ pub fn yaml(interfaces: &[&str], services: &[Service]) -> String {
         protocol,
         address,
         scheduler,
+        mode,
+        local_addresses,
+        backend_port,
         backends,
     } in services
     {
@@ -58,9 +88,18 @@ pub fn yaml(interfaces: &[&str], services: &[Service]) -> String {
         // Quoted: a bare [fd00::29]:80 would begin a list.
         line(format_args!("    address: \"{address}\""));
         line(format_args!("    scheduler: {scheduler}"));
-        line(format_args!("    mode: dr"));
+        line(format_args!("    mode: {mode}"));
+        if !local_addresses.is_empty() {
+            line(format_args!("    local_addresses:"));
+        }
+        for local in local_addresses {
+            line(format_args!("      - \"{local}\""));
+        }
         line(format_args!("    backends:"));
         for (address, weight) in backends {
+            let address = backend_port.map_or(address.to_string(), |port| {
+                SocketAddr::new(*address, port).to_string()
+            });
             line(format_args!(
                 "      - {{address: \"{address}\", weight: {weight}}}"
             ));

@@ -37,6 +37,10 @@ pub struct Service {
     pub packets: u64,
     /// Bytes so far.
     pub bytes: u64,
+    /// Packets that backends sent, so far.
+    pub packets_out: u64,
+    /// Bytes of these.
+    pub bytes_out: u64,
     /// Its backends, in the order of the configuration.
     pub backends: Vec<Backend>,
 }
@@ -62,6 +66,10 @@ pub struct Backend {
     pub packets: u64,
     /// Bytes so far.
     pub bytes: u64,
+    /// Packets that it sent, so far.
+    pub packets_out: u64,
+    /// Bytes of these.
+    pub bytes_out: u64,
 }
 
 /// One reason's counters.
@@ -126,12 +134,12 @@ mod tests {
     fn a_backend_is_found_with_and_without_port() {
         let backend = |address: &str| {
             format!(
-                r#"{{"address":"{address}","mode":"dr","weight":1,"state":"up","active":0,"inactive":0,"connections":7,"packets":0,"bytes":0}}"#
+                r#"{{"address":"{address}","mode":"dr","weight":1,"state":"up","active":0,"inactive":0,"connections":7,"packets":0,"bytes":0,"packets_out":0,"bytes_out":0}}"#
             )
         };
         let json = format!(
             r#"{{"version":1,"reasons":[],"services":[{{"name":"web","protocol":"tcp","address":"10.0.0.29:80","scheduler":"wrr",
-            "connections":7,"active":0,"inactive":0,"packets":0,"bytes":0,"backends":[{},{}]}}]}}"#,
+            "connections":7,"active":0,"inactive":0,"packets":0,"bytes":0,"packets_out":0,"bytes_out":0,"backends":[{},{}]}}]}}"#,
             backend("10.0.0.1"),
             backend("[fd00::29]:80"),
         );

@@ -104,6 +104,13 @@ impl Case {
         case
     }
 
+    /// The frame gets these tags instead of its own: their `EtherType` and id.
+    #[must_use]
+    pub fn retagged(mut self, frame: &Frame, tags: &[(u16, u16)], hop: &Hop) -> Self {
+        self.after = frame.clone().tags(tags).forwarded(hop).bytes();
+        self
+    }
+
     /// It opens an active connection of `backend`.
     #[must_use]
     pub fn opens_active(self, backend: &str) -> Self {

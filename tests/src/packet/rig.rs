@@ -73,6 +73,7 @@ impl Rig {
         let sizes = Sizes {
             services: services.len().max(1) as u32,
             timeouts: 1,
+            locals: 1,
             backends,
             next_hops: backends + SPARE,
             ring_chunks: chunks as u32 + SPARE,
@@ -93,7 +94,7 @@ impl Rig {
         let timeouts = [FOREVER; 16];
         datapath.set_settings(settings)?;
         datapath.set_timeouts(0, timeouts)?;
-        datapath.set_interface(INGRESS, BALANCER_MAC)?;
+        datapath.set_interface(INGRESS, BALANCER_MAC, 1500)?;
         let mut rig = Self {
             stats: datapath.stats()?,
             flows: datapath.flows()?,
@@ -128,6 +129,10 @@ impl Rig {
                 mode: ForwardingMode::Dr as u8,
                 family: Family::from(spec.address.ip()) as u8,
                 timeouts: 0,
+                first_local: 0,
+                locals: 0,
+                first_port: 0,
+                last_port: 0,
             };
             self.datapath.write_backend(id.into(), entry)?;
             // The kernel's list, which rings are laid out by, has the newest backend first.

@@ -57,7 +57,7 @@ impl Balancer {
             }
         });
         let mut rig = Rig::load(&services, [of(Family::Ipv4), of(Family::Ipv6)])?;
-        rig.datapath.set_interface(INGRESS, OURS)?;
+        rig.datapath.set_interface(INGRESS, OURS, 1500)?;
         let clock = rig.datapath.calibrate()?;
         let ticks = |seconds: u32| clock.ticks(Duration::from_secs(seconds.into()));
         rig.set_timeouts(default_timeouts(ticks))?;

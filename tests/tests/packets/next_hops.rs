@@ -43,10 +43,15 @@ const TAGGED: [Tagged; 8] = [
     ("two tags in turn", &[(PROVIDER, 7), (CUSTOMER, 5)], [7, 5]),
 ];
 
-/// A frame reaches a backend on the VLAN it came by, with its tags as they were, and no other.
+/// A frame that comes by its backend's VLAN keeps its tags as they were; another gets that VLAN's.
 #[test]
-fn tags_lead_to_backends_on_the_same_vlan_only() {
+fn frames_get_the_tags_of_their_backends_network() {
     for network in [[0, 0], [5, 0], [5, 7]] {
+        let header: &[(u16, u16)] = match network {
+            [0, _] => &[],
+            [id, 0] => &[(CUSTOMER, id)],
+            [outer, inner] => &[(PROVIDER, outer), (CUSTOMER, inner)],
+        };
         let mut port = 0;
         let hop = |site: Site| Hop {
             tags: network,
@@ -62,11 +67,10 @@ fn tags_lead_to_backends_on_the_same_vlan_only() {
                 port += 1;
                 let frame = site.first(port).tags(tags);
                 let what = format!("{}: {what} towards {network:?}", site.name());
-                let case = if ids == network {
-                    Case::sent(what, &frame, site.backend(), &hop(site))
-                } else {
-                    Case::untouched(what, frame.bytes(), Reason::OtherVlan)
-                };
+                let mut case = Case::sent(what, &frame, site.backend(), &hop(site));
+                if ids != network {
+                    case = case.retagged(&site.first(port), header, &hop(site));
+                }
                 rig.run([opens(case, site)]);
             }
         }

@@ -1,6 +1,9 @@
 //! The rules of a service's backends.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use lvs_common::{ForwardingMode, Scheduler};
 
@@ -8,17 +11,20 @@ use super::super::{
     address::{self, Endpoint},
     fields::{Field, Fields},
     model::{Backend, Service},
+    names::choice,
     numbers,
     raw::Node,
     report::{Place, Problem, Report, on_lines},
 };
 
 /// What of the service its backends must fit; `None` is what has errors of its own.
-pub(super) struct Frame {
+pub(super) struct Frame<'l> {
     pub(super) service: Place,
     pub(super) address: Option<SocketAddr>,
     pub(super) scheduler: Option<Scheduler>,
+    /// That of backends which don't say.
     pub(super) mode: Option<ForwardingMode>,
+    pub(super) locals: Option<&'l [IpAddr]>,
 }
 
 /// A backend, as far as it is sound.
@@ -26,12 +32,13 @@ struct Draft {
     place: Place,
     endpoint: Option<Endpoint>,
     weight: Option<u16>,
+    mode: Option<ForwardingMode>,
 }
 
 /// Reads the list of backends: how many there are, and the backends, `None` with errors reported.
 pub(super) fn read(
     list: Option<Field<'_>>,
-    frame: &Frame,
+    frame: &Frame<'_>,
     report: &mut Report,
 ) -> (usize, Option<Vec<Backend>>) {
     let place = list.map_or(frame.service, |list| list.key);
@@ -68,18 +75,21 @@ pub(super) fn read(
         Some(Backend {
             address: SocketAddr::new(ip, port.or(frame.address.map(|address| address.port()))?),
             weight: draft.weight?,
+            mode: draft.mode?,
         })
     };
     (items.len(), drafts.iter().map(complete).collect())
 }
 
-fn draft(node: &Node, frame: &Frame, report: &mut Report) -> Draft {
+fn draft(node: &Node, frame: &Frame<'_>, report: &mut Report) -> Draft {
     let mut draft = Draft {
         place: node.place,
         endpoint: None,
         weight: None,
+        mode: None,
     };
-    let Some(fields) = Fields::read(node, "a backend", &["address", "weight"], report) else {
+    let known = &["address", "weight", "mode"];
+    let Some(fields) = Fields::read(node, "a backend", known, report) else {
         return draft;
     };
     if let Some(field) = fields.require("address", "10.0.0.17", report) {
@@ -87,8 +97,15 @@ fn draft(node: &Node, frame: &Frame, report: &mut Report) -> Draft {
         draft.endpoint = field.convert(address::backend, report);
     }
     draft.weight = fields.optional("weight", Backend::DEFAULT_WEIGHT, numbers::weight, report);
+    draft.mode = match fields.get("mode") {
+        Some(field) => {
+            let mode = |text: &str| choice(text, "forwarding mode", ForwardingMode::ALL);
+            field.convert(mode, report)
+        }
+        None => frame.mode,
+    };
     if let (Some(endpoint), Some(service)) = (draft.endpoint, frame.address)
-        && let Some(problem) = misfit(endpoint, service, frame.mode)
+        && let Some(problem) = misfit(endpoint, service, draft.mode, frame.locals)
     {
         report.error(draft.place, problem);
     }
@@ -96,7 +113,12 @@ fn draft(node: &Node, frame: &Frame, report: &mut Report) -> Draft {
 }
 
 /// Why a backend can't serve a service.
-fn misfit(backend: Endpoint, service: SocketAddr, mode: Option<ForwardingMode>) -> Option<Problem> {
+fn misfit(
+    backend: Endpoint,
+    service: SocketAddr,
+    mode: Option<ForwardingMode>,
+    locals: Option<&[IpAddr]>,
+) -> Option<Problem> {
     if backend.ip == service.ip() {
         return Some(Problem::new(
             format!(
@@ -106,8 +128,7 @@ fn misfit(backend: Endpoint, service: SocketAddr, mode: Option<ForwardingMode>) 
             "give the address that the backend has for itself alone",
         ));
     }
-    // Every other mode rewrites or wraps what these two rules are about.
-    let ForwardingMode::Dr = mode?;
+    let mode = mode?;
     let family = |v6| if v6 { "IPv6" } else { "IPv4" };
     if backend.ip.is_ipv6() != service.is_ipv6() {
         return Some(Problem::new(
@@ -116,22 +137,49 @@ fn misfit(backend: Endpoint, service: SocketAddr, mode: Option<ForwardingMode>) 
                 family(backend.ip.is_ipv6()),
                 family(service.is_ipv6())
             ),
-            "mode dr leaves the packet as it is: give an address of the service's family",
+            format!("mode {mode} keeps the family: give an address of the service's"),
         ));
     }
-    match backend.port {
-        Some(port) if port != service.port() => Some(Problem::new(
-            format!(
-                "the backend has port {port}, its service {}",
-                service.port()
-            ),
-            "mode dr leaves the packet as it is: leave the port out, and let the backend listen on the service's",
-        )),
-        _ => None,
+    match mode {
+        ForwardingMode::Dr => match backend.port {
+            Some(port) if port != service.port() => Some(Problem::new(
+                format!(
+                    "the backend has port {port}, its service {}",
+                    service.port()
+                ),
+                "mode dr leaves the packet as it is: leave the port out, and let the backend listen on the service's",
+            )),
+            _ => None,
+        },
+        ForwardingMode::Nat => None,
+        ForwardingMode::FullNat => {
+            let locals = locals?;
+            if locals.contains(&backend.ip) || locals.contains(&service.ip()) {
+                return Some(Problem::new(
+                    format!(
+                        "{} is a local address, too",
+                        if locals.contains(&backend.ip) {
+                            backend.ip
+                        } else {
+                            service.ip()
+                        }
+                    ),
+                    "give local addresses that nothing else has",
+                ));
+            }
+            let fits = |ip: &IpAddr| ip.is_ipv6() == backend.ip.is_ipv6();
+            (!locals.iter().any(fits)).then(|| {
+                let family = family(backend.ip.is_ipv6());
+                Problem::new(
+                    format!("mode fullnat needs local addresses of {family} for this backend"),
+                    "add `local_addresses` to the service: addresses of this machine that nothing else uses",
+                )
+            })
+        }
     }
 }
 
-fn unique(drafts: &[Draft], frame: &Frame, report: &mut Report) {
+fn unique(drafts: &[Draft], frame: &Frame<'_>, report: &mut Report) {
     let mut seen = BTreeMap::new();
     for draft in drafts {
         let Some(Endpoint { ip, port }) = draft.endpoint else {
@@ -156,7 +204,7 @@ fn unique(drafts: &[Draft], frame: &Frame, report: &mut Report) {
 }
 
 /// The rules of the weights together.
-fn weights(drafts: &[Draft], frame: &Frame, place: Place, report: &mut Report) {
+fn weights(drafts: &[Draft], frame: &Frame<'_>, place: Place, report: &mut Report) {
     let weights: Option<Vec<_>> = drafts.iter().map(|draft| draft.weight).collect();
     let Some(weights) = weights.filter(|weights| !weights.is_empty()) else {
         return;

@@ -1,6 +1,6 @@
 //! The rules of one service.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use lvs_common::{ForwardingMode, Protocol, Scheduler};
 
@@ -9,8 +9,9 @@ use super::super::{
     fields::Fields,
     model::Service,
     names::{self, choice},
-    raw::Node,
-    report::{Place, Report},
+    numbers,
+    raw::{Node, Value},
+    report::{Place, Problem, Report},
 };
 use super::{
     Defaults,
@@ -39,6 +40,8 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
         "mode",
         "timeouts",
         "mid_stream",
+        "local_addresses",
+        "local_ports",
         "backends",
     ];
     let fields = Fields::read(node, "a service", known, report)?;
@@ -56,11 +59,15 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
     let mode = fields.optional("mode", Service::DEFAULT_MODE, mode, report);
     let timeouts = super::timeouts(&fields, defaults.timeouts, report);
     let mid_stream = super::mid_stream(&fields, defaults.mid_stream, report);
+    let locals = locals(&fields, report);
+    let local_ports = Service::DEFAULT_LOCAL_PORTS;
+    let local_ports = fields.optional("local_ports", local_ports, numbers::ports, report);
     let frame = Frame {
         service: node.place,
         address: address.map(|(address, _)| address),
         scheduler,
         mode,
+        locals: locals.as_deref(),
     };
     let (count, backends) = match fields.get("backends") {
         None if fields.is_misspelt("backends") => (0, None),
@@ -80,6 +87,8 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
             mode: mode?,
             timeouts: timeouts?,
             mid_stream: mid_stream?,
+            local_addresses: locals.clone()?,
+            local_ports: local_ports.clone()?,
             backends: backends?,
         })
     };
@@ -90,4 +99,48 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
         address,
         backends: count,
     })
+}
+
+/// The local addresses, each once.
+fn locals(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<IpAddr>> {
+    let Some(field) = fields.get("local_addresses") else {
+        return Some(Vec::new());
+    };
+    let items = field.list(report)?;
+    let mut locals: Vec<IpAddr> = Vec::new();
+    let mut complete = true;
+    for item in items {
+        let Value::Text(text) = &item.value else {
+            let message = format!("a local address is text, this is {}", item.value.kind());
+            report.error(
+                item.place,
+                Problem::new(message, "write the address alone, such as 10.0.0.200"),
+            );
+            complete = false;
+            continue;
+        };
+        match report.take(item.place, address::local(text)) {
+            Some(ip) if locals.contains(&ip) => {
+                let message = format!("the local address {ip} is listed twice");
+                report.error(item.place, Problem::new(message, "list it once"));
+            }
+            Some(ip) => locals.push(ip),
+            None => complete = false,
+        }
+    }
+    for (family, is_it) in [
+        ("IPv4", IpAddr::is_ipv4 as fn(&IpAddr) -> bool),
+        ("IPv6", IpAddr::is_ipv6),
+    ] {
+        let count = locals.iter().filter(|ip| is_it(ip)).count();
+        if count > Service::MAX_LOCAL_ADDRESSES {
+            let message = format!(
+                "{count} local addresses of {family} are more than {}",
+                Service::MAX_LOCAL_ADDRESSES
+            );
+            let help = "each has some 60,000 ports towards every backend: fewer will do";
+            report.error(field.key, Problem::new(message, help));
+        }
+    }
+    complete.then_some(locals)
 }

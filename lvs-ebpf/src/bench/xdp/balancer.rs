@@ -24,6 +24,7 @@ use lvs_ebpf::{
     family::{V4, V6},
     guard::guard,
     kernel::{Frame as _, Tables as _},
+    nat::{Flow, Origin},
     packet::{Link, Packet},
     parse::{Cursor, ethernet},
     schedule::schedule,
@@ -43,10 +44,10 @@ const IPV6: u16 = EtherType::Ipv6 as u16;
 
 /// Walks a packet, counts its reason, and gives the verdict.
 #[inline(always)]
-pub(super) fn run<K: Kind>(ctx: XdpContext) -> u32 {
+pub(super) fn run<K: Kind>(ctx: &XdpContext) -> u32 {
     let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
-    let frame = Xdp { ctx };
-    let (reason, verdict) = match walk::<K>(&frame) {
+    let frame = Xdp::new(ctx);
+    let (reason, verdict) = match walk::<K>(frame) {
         Ok(Action::Send) => (Reason::Sent, XDP_TX),
         // SAFETY: the helper has no conditions.
         Ok(Action::Redirect(interface)) => (Reason::Redirected, unsafe {
@@ -63,7 +64,7 @@ pub(super) fn run<K: Kind>(ctx: XdpContext) -> u32 {
 }
 
 #[inline(always)]
-fn walk<K: Kind>(frame: &Xdp) -> Result<Action, Reason> {
+fn walk<K: Kind>(frame: Xdp) -> Result<Action, Reason> {
     let mut cursor = Cursor::new(frame.start(), frame.end());
     let link = ethernet(&mut cursor)?;
     guard(&Maps, frame, &link)?;
@@ -76,7 +77,7 @@ fn walk<K: Kind>(frame: &Xdp) -> Result<Action, Reason> {
 
 #[inline(always)]
 fn walk_ip<F: Stored, K: Kind>(
-    frame: &Xdp,
+    frame: Xdp,
     cursor: &mut Cursor,
     link: Link,
 ) -> Result<Action, Reason> {
@@ -86,7 +87,9 @@ fn walk_ip<F: Stored, K: Kind>(
         Some(id) => id,
         None => admit::<F, K>(&packet, now)?,
     };
-    deliver::<F, Maps, Xdp>(&Maps, frame, &packet, &backend(&Maps, id)?)
+    let flow = Flow::new(id, Origin::CLIENT);
+    let outcome = deliver::<F, Maps, Xdp>(&Maps, frame, &packet, &backend(&Maps, id)?, flow)?;
+    Ok(Action::by(frame, outcome.interface()?))
 }
 
 /// The backend of a packet that belongs to a flow.

@@ -51,14 +51,22 @@ pub(crate) fn null_tx(_ctx: XdpContext) -> u32 {
 
 /// The data plane with its flows in an LRU map.
 #[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
 pub(crate) fn lru(ctx: XdpContext) -> u32 {
-    balancer::run::<Common>(ctx)
+    balancer::run::<Common>(&ctx)
 }
 
 /// The data plane with its flows in an LRU map whose lists are each CPU's own.
 #[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
 pub(crate) fn lru_percpu(ctx: XdpContext) -> u32 {
-    balancer::run::<PerCpu>(ctx)
+    balancer::run::<PerCpu>(&ctx)
 }
 
 #[panic_handler]

@@ -79,7 +79,7 @@ fn move_on(flow: &Hit, segment: Segment, ends: u32, now: u32) -> Option<u32> {
 fn open_both<F: Side, R: Side>(client: u32, reply: u32, word: u64, now: u32) -> u32 {
     let tuple = F::tuple(client);
     let tuple = opaque(&tuple);
-    let paired = open_pair::<F, R, _>(&Maps, tuple, Word(word), now, |n| {
+    let paired = open_pair::<F, R, _>(&Maps, tuple, Word(word), 0, now, |n| {
         if reply < FIRST_PORT {
             return (n == 0).then(|| (R::tuple(reply), reply));
         }

@@ -76,7 +76,7 @@ fn syn(memory: &Memory) -> Word {
 
 /// Opens a client's flow, with these numbers of reply tuples to try; the number is the note.
 fn open<F: Side, R: Side>(cpu: &impl Tables, client: u32, replies: &[u32], first: Word) -> Paired {
-    open_pair::<F, R, _>(cpu, &F::tuple(client), first, cpu.now(), |n| {
+    open_pair::<F, R, _>(cpu, &F::tuple(client), first, 0, cpu.now(), |n| {
         let number = *replies.get(n as usize)?;
         Some((R::tuple(number), number))
     })

@@ -7,7 +7,7 @@ use lvs_common::{
 use lvs_ebpf::{
     host::{Load, Memory},
     kernel::Tables as _,
-    table::{self, claim, pair::Paired},
+    table::{self, pair::Paired, try_claim},
 };
 
 use super::{BACKEND, Side, backend_sends, client_sends, entry, lose, open, pair, syn, table};
@@ -56,22 +56,25 @@ fn a_taken_reply_tuple_is_passed_over<F: Side, R: Side>() {
 }
 
 fn the_search_for_a_reply_tuple_ends<F: Side, R: Side>() {
-    let memory = table(64);
+    // As many as are tried.
+    const TRIED: u32 = 64;
+    let memory = table(1024);
     let word = syn(&memory);
-    for client in 0..8 {
+    for client in 0..TRIED {
         open::<F, R>(&memory, client, &[100 + client], word);
     }
-    let all = [100, 101, 102, 103, 104, 105, 106, 107, 108];
-    for replies in [&all[..1], &all[..8], &all[..], &[]] {
-        let paired = open::<F, R>(&memory, 9, replies, word);
+    let all: Vec<u32> = (100..=100 + TRIED).collect();
+    for replies in [&all[..1], &all[..64], &all[..], &[]] {
+        let paired = open::<F, R>(&memory, 99, replies, word);
         assert_eq!(paired, Paired::Taken, "{replies:?}");
     }
-    assert!(entry::<F>(&memory, 9).is_none() && entry::<R>(&memory, 108).is_none());
-    assert_eq!(memory.flows().len(), 16);
+    let last = 100 + TRIED;
+    assert!(entry::<F>(&memory, 99).is_none() && entry::<R>(&memory, last).is_none());
+    assert_eq!(memory.flows().len(), 2 * TRIED as usize);
     assert_eq!(memory.event(FlowEvent::NotKept), 0);
     assert_sound(&memory);
-    assert_eq!(open::<F, R>(&memory, 9, &all[1..], word), Paired::New);
-    pair::<F, R>(&memory, 9, 108);
+    assert_eq!(open::<F, R>(&memory, 99, &all[1..], word), Paired::New);
+    pair::<F, R>(&memory, 99, last);
 }
 
 fn the_tuple_of_a_lone_flow_is_taken_too<F: Side, R: Side>() {
@@ -129,7 +132,7 @@ fn keep_busy<F: Side>(memory: &Memory, entries: u32) {
     for number in 0..entries {
         let settings = memory.settings().unwrap();
         let places = Places::of(&F::tuple(1000 + number), &settings.keys, 3);
-        claim::<F, _>(memory, &places, memory.now());
+        try_claim::<F, _>(memory, &places, memory.now());
     }
 }
 
