@@ -16,21 +16,35 @@ pub struct Link {
 }
 
 impl Link {
-    /// All of it but the `EtherType`, in one word: for a BPF subprogram, which takes five.
+    /// All of it but where it is, in one word: for a BPF subprogram, which takes five. The second byte of
+    /// the word is 0.
+    ///
+    /// ```text
+    /// bits 0..8  bytes        16..32  EtherType        32..64  VLAN ids
+    /// ```
     #[inline(always)]
     pub const fn to_bits(&self) -> u64 {
-        self.len as u64 | (self.tags[0] as u64) << 32 | (self.tags[1] as u64) << 48
+        self.len as u8 as u64
+            | (self.ether_type as u64) << 16
+            | (self.tags[0] as u64) << 32
+            | (self.tags[1] as u64) << 48
     }
 
     /// From such a word, of the frame that begins there.
     #[inline(always)]
-    pub const fn from_bits(bits: u64, header: *mut u8, ether_type: u16) -> Self {
+    pub const fn from_bits(bits: u64, header: *mut u8) -> Self {
         Self {
             header,
-            ether_type,
+            ether_type: Self::ether_type_of(bits),
             tags: [(bits >> 32) as u16, (bits >> 48) as u16],
-            len: bits as u32,
+            len: bits as u8 as u32,
         }
+    }
+
+    /// The `EtherType` in such a word.
+    #[inline(always)]
+    pub const fn ether_type_of(bits: u64) -> u16 {
+        (bits >> 16) as u16
     }
 }
 

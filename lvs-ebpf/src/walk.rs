@@ -25,15 +25,30 @@ use lvs_common::{
 /// The reason why it is not sent; the frame is untouched then.
 #[inline(always)]
 pub fn walk<K: Tables, X: Frame>(tables: &K, frame: X) -> Result<Action, Reason> {
-    let mut cursor = Cursor::new(frame.start(), frame.end());
-    let link = ethernet(&mut cursor)?;
-    guard(tables, frame, &link)?;
-    let outcome = match link.ether_type {
-        V4::ETHER_TYPE => walk_ip::<V4, K, X>(tables, frame, link.to_bits()),
-        V6::ETHER_TYPE => walk_ip::<V6, K, X>(tables, frame, link.to_bits()),
+    let link = entrance(tables, frame);
+    if link & REFUSED != 0 {
+        return Err(Reason::from_number((link >> 32) as u32).unwrap_or(Reason::Inconsistent));
+    }
+    let outcome = match Link::ether_type_of(link) {
+        V4::ETHER_TYPE => walk_ip::<V4, K, X>(tables, frame, link),
+        V6::ETHER_TYPE => walk_ip::<V6, K, X>(tables, frame, link),
         _ => return Err(Reason::NotIp),
     };
     Ok(Action::by(frame, outcome.interface()?))
+}
+
+/// Of the word of [`Link::to_bits`], if there is a reason in its high half instead.
+const REFUSED: u64 = 1 << 8;
+
+/// The Ethernet header of a frame that may come in, as [`Link::to_bits`].
+#[inline(never)]
+fn entrance<K: Tables, X: Frame>(tables: &K, frame: X) -> u64 {
+    let link = || {
+        let link = ethernet(&mut Cursor::new(frame.start(), frame.end()))?;
+        guard(tables, frame, &link)?;
+        Ok(link.to_bits())
+    };
+    link().unwrap_or_else(|reason: Reason| REFUSED | (reason as u64) << 32)
 }
 
 /// Subprograms beside each other, since 512 bytes of stack serve a whole chain of calls. That for packets
@@ -68,7 +83,7 @@ fn walk_ip<F: Family, K: Tables, X: Frame>(tables: &K, frame: X, link: u64) -> O
 #[inline(always)]
 fn parse<F: Family, X: Frame>(frame: X, link: u64) -> Result<Packet<F::Tuple>, Reason> {
     let mut cursor = Cursor::new(frame.start(), frame.end());
-    let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?, F::ETHER_TYPE);
+    let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
     cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
     F::parse(&mut cursor, link)
 }
