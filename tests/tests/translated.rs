@@ -1,28 +1,10 @@
 //! NAT and FULLNAT from client to backend and back, with real TCP and UDP, the same over IPv4 and IPv6.
 //! Services have other ports than their backends.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 
-use lvs_tests::lab::{Director, Farm, Host, Segment, VIP4, VIP6, config, http, udp};
-
-/// Where clients of NAT come from: another network, since on their own backends would answer them
-/// directly.
-const FAR4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
-const FAR6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
-const LOCALS4: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 200), Ipv4Addr::new(10, 0, 0, 201)];
-const LOCALS6: [Ipv6Addr; 2] = [
-    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x200),
-    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x201),
-];
-/// Port of the services, but the one of backends is added.
-const OFFSET: u16 = 8000;
-
-#[derive(Clone, Copy)]
-enum Mode {
-    Nat,
-    FullNat,
-}
+use lvs_tests::lab::{Director, Farm, Host, Mode, Segment, VIP4, VIP6, config, http, udp};
 
 fn address(host: &Host, vip: IpAddr) -> IpAddr {
     if vip.is_ipv4() {
@@ -32,43 +14,9 @@ fn address(host: &Host, vip: IpAddr) -> IpAddr {
     }
 }
 
-/// A segment for one of the modes: the balancer is the backends' router, or has local addresses.
 fn segment(mode: Mode) -> Segment {
     let segment = Segment::builder().build().expect("a segment");
-    let ip = |host: &Host, line: &str| {
-        host.ip(line).expect("addresses and routes");
-    };
-    match mode {
-        Mode::Nat => {
-            let (client, balancer) = (&segment.client, &segment.balancer);
-            ip(client, &format!("address add {FAR4}/32 dev eth0"));
-            ip(client, &format!("address add {FAR6}/128 dev eth0 nodad"));
-            ip(client, &format!("route add {VIP4}/32 dev eth0 src {FAR4}"));
-            ip(client, &format!("route add {VIP6}/128 dev eth0 src {FAR6}"));
-            ip(balancer, &format!("route add {FAR4}/32 dev lb0"));
-            ip(balancer, &format!("route add {FAR6}/128 dev lb0"));
-            for backend in &segment.backends {
-                ip(
-                    backend,
-                    &format!("route add {FAR4}/32 via {}", balancer.ipv4),
-                );
-                ip(
-                    backend,
-                    &format!("route add {FAR6}/128 via {}", balancer.ipv6),
-                );
-            }
-        }
-        Mode::FullNat => {
-            for local in LOCALS4 {
-                let add = segment.balancer.add_address("lb0", local.into(), 32);
-                add.expect("a local address");
-            }
-            for local in LOCALS6 {
-                let add = segment.balancer.add_address("lb0", local.into(), 128);
-                add.expect("a local address");
-            }
-        }
-    }
+    mode.prepare(&segment).expect("routes and addresses");
     segment
 }
 
@@ -84,25 +32,13 @@ fn service(
     } else {
         ("echo", "udp", Farm::ECHO)
     };
-    let vip = SocketAddr::new(vip, port + OFFSET);
-    let service = config::Service::new(name, protocol, vip).backend_port(port);
+    let vip = mode.service(vip, port);
     let backends = segment.backends.iter().zip(weights);
-    let service = backends.fold(service, |service, (host, weight)| {
-        service.backend(address(host, vip.ip()), *weight)
-    });
-    let service = match mode {
-        Mode::Nat => service.mode("nat"),
-        Mode::FullNat => {
-            let service = service.mode("fullnat");
-            let service = LOCALS4
-                .into_iter()
-                .fold(service, config::Service::local_address);
-            LOCALS6
-                .into_iter()
-                .fold(service, config::Service::local_address)
-        }
-    };
-    (service, vip)
+    let service = backends.fold(
+        config::Service::new(name, protocol, vip),
+        |service, (host, weight)| service.backend(address(host, vip.ip()), *weight),
+    );
+    (mode.configure(service, port), vip)
 }
 
 fn wrr_is_exact(mode: Mode, vip: IpAddr) {

@@ -15,6 +15,12 @@ pub(crate) struct Args {
     /// Leave the laboratory up and print how to enter it
     #[arg(long, conflicts_with = "args")]
     keep: bool,
+    /// How the laboratory forwards: dr, nat or fullnat
+    #[arg(long, conflicts_with = "args")]
+    mode: Option<String>,
+    /// Have the laboratory talk IPv6
+    #[arg(long, conflicts_with = "args")]
+    ipv6: bool,
     /// Arguments of `lvs-ctl run`, such as `-c FILE`: attach to real interfaces, no laboratory
     #[arg(last = true)]
     args: Vec<String>,
@@ -38,6 +44,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         ]))?;
         let mut demo = cargo(["run", "--quiet", "--release", "-p", "lvs-tests"]);
         demo.args(["--bin", "lvs-lab", "--", "demo"]);
+        demo.args(args.mode.iter().map(|mode| format!("--mode={mode}")));
+        demo.args(args.ipv6.then_some("--ipv6"));
         replace(demo.args(args.keep.then_some("--keep")))
     } else {
         build::run()?;

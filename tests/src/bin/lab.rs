@@ -1,7 +1,7 @@
 //! `lvs-lab demo`: the balancer in a network of its own, with real requests and a table at the end.
 
 use std::io::{IsTerminal as _, stderr};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use lvs_tests::lab::interrupt::{EXIT_STATUS, Interrupt};
-use lvs_tests::lab::{Director, Farm, Segment, VIP4, config, http, lvs_ctl};
+use lvs_tests::lab::{Director, Farm, Mode, Segment, VIP4, VIP6, config, http, lvs_ctl};
 
 /// What the three backends are worth.
 const WEIGHTS: [u32; 3] = [3, 2, 1];
@@ -30,6 +30,12 @@ enum Task {
         /// Stay up afterwards, until Ctrl-C, and say how to enter the lab.
         #[arg(long)]
         keep: bool,
+        /// The forwarding mode.
+        #[arg(long, value_enum, default_value_t = Mode::Dr)]
+        mode: Mode,
+        /// Over IPv6 instead of IPv4.
+        #[arg(long)]
+        ipv6: bool,
         /// How many requests to send.
         #[arg(long, value_name = "N", default_value_t = 6000, value_parser = clap::value_parser!(u64).range(1..))]
         requests: u64,
@@ -43,10 +49,8 @@ enum End {
 }
 
 fn main() -> ExitCode {
-    let Cli {
-        task: Task::Demo { keep, requests },
-    } = Cli::parse();
-    match Interrupt::watch().and_then(|interrupt| demo(keep, requests, &interrupt)) {
+    let Cli { task } = Cli::parse();
+    match Interrupt::watch().and_then(|interrupt| demo(&task, &interrupt)) {
         Ok(End::Done) => ExitCode::SUCCESS,
         Ok(End::Interrupted) => {
             eprintln!("interrupted; the lab is gone");
@@ -60,13 +64,21 @@ fn main() -> ExitCode {
 }
 
 /// Everything the demo starts is held by variables here, so it is gone when this returns, whichever way.
-fn demo(keep: bool, requests: u64, interrupt: &Interrupt) -> Result<End> {
-    let vip = SocketAddr::from((VIP4, Farm::HTTP));
+fn demo(task: &Task, interrupt: &Interrupt) -> Result<End> {
+    let Task::Demo {
+        keep,
+        mode,
+        ipv6,
+        requests,
+    } = *task;
+    let vip = if ipv6 { VIP6.into() } else { VIP4.into() };
+    let web = mode.service(vip, Farm::HTTP);
 
     // Before anything is built: the likeliest thing to be missing.
     lvs_ctl()?;
     eprintln!("lab: a client, a balancer and three backends on one segment");
     let segment = Segment::builder().build()?;
+    mode.prepare(&segment)?;
     let farm = Farm::start(&segment)?;
     if interrupt.is_asked() {
         return Ok(End::Interrupted);
@@ -74,7 +86,7 @@ fn demo(keep: bool, requests: u64, interrupt: &Interrupt) -> Result<End> {
 
     let yaml = config::yaml(
         &[segment.balancer.device],
-        &[Farm::web(&segment, VIP4.into(), &WEIGHTS)],
+        &[mode.configure(Farm::web_at(&segment, web, &WEIGHTS), Farm::HTTP)],
     );
     let mut director = Director::launch(&segment.balancer.namespace, &yaml)?;
     director.wait_until_forwarding(|| interrupt.is_asked())?;
@@ -83,9 +95,9 @@ fn demo(keep: bool, requests: u64, interrupt: &Interrupt) -> Result<End> {
     }
     eprint!("{}", director.said());
 
-    eprintln!("client: {requests} requests to http://{vip}/, each a connection of its own");
+    eprintln!("client: {requests} requests to http://{web}/, each a connection of its own");
     let start = Instant::now();
-    let tally = send(&segment, vip, requests, interrupt)?;
+    let tally = send(&segment, web, requests, interrupt)?;
     if interrupt.is_asked() {
         return Ok(End::Interrupted);
     }
@@ -96,7 +108,7 @@ fn demo(keep: bool, requests: u64, interrupt: &Interrupt) -> Result<End> {
     );
 
     println!("{}", director.stats_table()?.trim_end());
-    let verdict = judge(&segment, &farm, &director, &tally, requests);
+    let verdict = judge(&segment, &farm, &director, &tally, requests, ipv6);
     if verdict.is_ok() {
         println!(
             "ok: {requests} requests, 0 failed; client, backends and balancer count the same \
@@ -109,7 +121,7 @@ fn demo(keep: bool, requests: u64, interrupt: &Interrupt) -> Result<End> {
         if let Err(error) = &verdict {
             eprintln!("error: {error:#}");
         }
-        show_the_way(&segment, &director, vip);
+        show_the_way(&segment, &director, web);
         while !interrupt.wait(Duration::from_hours(1)) {}
         eprintln!("lab: going down");
     }
@@ -155,6 +167,7 @@ fn judge(
     director: &Director,
     tally: &http::Tally,
     requests: u64,
+    ipv6: bool,
 ) -> Result<()> {
     ensure!(
         tally.failures.is_empty(),
@@ -176,8 +189,13 @@ fn judge(
         .zip(&farm.http)
         .zip(WEIGHTS.map(u64::from))
     {
+        let address: IpAddr = if ipv6 {
+            host.ipv6.into()
+        } else {
+            host.ipv4.into()
+        };
         let counts = [
-            web.backend(host.ipv4)?.connections,
+            web.backend(address)?.connections,
             tally.of(&host.name),
             server.requests(),
         ];

@@ -50,13 +50,12 @@ impl Farm {
 
     /// The service `web`: HTTP at this VIP, with the segment's backends and these weights.
     pub fn web(segment: &Segment, vip: IpAddr, weights: &[u32]) -> Service {
-        service(
-            "web",
-            "tcp",
-            SocketAddr::new(vip, Self::HTTP),
-            segment,
-            weights,
-        )
+        Self::web_at(segment, SocketAddr::new(vip, Self::HTTP), weights)
+    }
+
+    /// The same at another port.
+    pub fn web_at(segment: &Segment, address: SocketAddr, weights: &[u32]) -> Service {
+        service("web", "tcp", address, segment, weights)
     }
 
     /// The service `echo`: UDP echo at this VIP, with the segment's backends and these weights.

@@ -1,8 +1,10 @@
 //! The loaded program with services of a test's choice.
 
+use std::ops::RangeInclusive;
+
 use anyhow::{Context as _, Result};
 use lvs_common::{
-    Family, ForwardingMode, Reason, Scheduler,
+    Family, Reason, Scheduler,
     flow::{Keys, Stage, Word},
     map::{
         Backend, Counters, FlowEvent, NAME_LEN, RING_CHUNK, Ring, Service, ServiceKey, Settings,
@@ -26,6 +28,9 @@ const FOREVER: u32 = 1 << 24;
 /// Jiffies in a second, as readers of the maps are told, whatever the kernel's are.
 pub const HZ: u32 = 250;
 
+/// Local ports of every service that has local addresses.
+const LOCAL_PORTS: RangeInclusive<u16> = 5_000..=65_535;
+
 /// Next hops and ring chunks that a test may add later.
 const SPARE: u32 = 16;
 
@@ -42,6 +47,7 @@ pub struct Rig {
     backends: Vec<String>,
     next_hop: u32,
     next_chunk: u32,
+    next_local: u16,
 }
 
 impl Rig {
@@ -73,7 +79,7 @@ impl Rig {
         let sizes = Sizes {
             services: services.len().max(1) as u32,
             timeouts: 1,
-            locals: 1,
+            locals: (services.iter().map(|s| s.locals.len()).sum::<usize>() as u32).max(1),
             backends,
             next_hops: backends + SPARE,
             ring_chunks: chunks as u32 + SPARE,
@@ -104,6 +110,7 @@ impl Rig {
             backends: vec!["nobody".to_owned()],
             next_hop: 1,
             next_chunk: 0,
+            next_local: 0,
         };
         for spec in services {
             rig.add(spec)?;
@@ -114,31 +121,36 @@ impl Rig {
     fn add(&mut self, spec: &ServiceSpec) -> Result<()> {
         let service = self.services.len() as u32;
         self.services.push(spec.name.to_owned());
+        for (number, local) in (self.next_local..).zip(&spec.locals) {
+            self.datapath.set_local(number.into(), (*local).into())?;
+        }
         let mut ids = Vec::new();
         let mut weights = Vec::new();
         for (n, backend) in (1..).zip(&spec.backends) {
             let id = self.backends.len() as u16;
             self.backends.push(format!("{}-{n}", spec.name));
             let next_hop = backend.hop.map_or(Ok(0), |hop| self.write_hop(hop))?;
+            let address = backend.address.unwrap_or(spec.address);
             let entry = Backend {
                 next_hop,
                 service,
-                address: spec.address.ip().into(),
-                port: spec.address.port().to_be(),
+                address: address.ip().into(),
+                port: address.port().to_be(),
                 weight: backend.weight,
-                mode: ForwardingMode::Dr as u8,
-                family: Family::from(spec.address.ip()) as u8,
+                mode: backend.mode as u8,
+                family: Family::from(address.ip()) as u8,
                 timeouts: 0,
-                first_local: 0,
-                locals: 0,
-                first_port: 0,
-                last_port: 0,
+                first_local: self.next_local,
+                locals: spec.locals.len() as u16,
+                first_port: *LOCAL_PORTS.start(),
+                last_port: *LOCAL_PORTS.end(),
             };
             self.datapath.write_backend(id.into(), entry)?;
             // The kernel's list, which rings are laid out by, has the newest backend first.
             ids.insert(0, id);
             weights.insert(0, backend.weight);
         }
+        self.next_local += spec.locals.len() as u16;
         let turns: Vec<u16> = match spec.scheduler {
             Scheduler::Rr => ring::plain(&weights).map(|i| ids[i]).collect(),
             Scheduler::Wrr => ring::weighted(&weights).map(|i| ids[i]).collect(),
@@ -234,6 +246,8 @@ impl Rig {
             state.note(format!("{who}.packets"), counters.packets);
             state.note(format!("{who}.bytes"), counters.bytes);
             state.note(format!("{who}.connections"), counters.connections);
+            state.note(format!("{who}.packets_out"), counters.packets_out);
+            state.note(format!("{who}.bytes_out"), counters.bytes_out);
         };
         for reason in Reason::ALL {
             counters(

@@ -1,9 +1,9 @@
 //! What a rig is made of.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use lvs_common::{
-    MidStream, Protocol, Scheduler,
+    ForwardingMode, MidStream, Protocol, Scheduler,
     map::{MAX_TAGS, NextHop},
 };
 
@@ -53,6 +53,10 @@ pub struct BackendSpec {
     pub weight: u16,
     /// Where its frames go; `None`: its MAC address is not known.
     pub hop: Option<Hop>,
+    /// How its packets are forwarded.
+    pub mode: ForwardingMode,
+    /// Its own address and port; `None`: those of its service.
+    pub address: Option<SocketAddr>,
 }
 
 impl BackendSpec {
@@ -61,6 +65,8 @@ impl BackendSpec {
         Self {
             weight: 1,
             hop: Some(hop),
+            mode: ForwardingMode::Dr,
+            address: None,
         }
     }
 }
@@ -79,6 +85,8 @@ pub struct ServiceSpec {
     pub scheduler: Scheduler,
     /// What becomes of its TCP segments of unknown flows.
     pub mid_stream: MidStream,
+    /// Local addresses of those of its backends that are translated on both sides.
+    pub locals: Vec<IpAddr>,
     /// Its backends.
     pub backends: Vec<BackendSpec>,
 }
@@ -97,6 +105,7 @@ impl ServiceSpec {
             address,
             scheduler: Scheduler::Wrr,
             mid_stream: MidStream::Pass,
+            locals: Vec::new(),
             backends: backends.into_iter().collect(),
         }
     }

@@ -13,6 +13,7 @@ mod pins;
 mod program;
 mod reasons;
 mod states;
+mod translated;
 mod truncated;
 mod turns;
 mod two_cpus;

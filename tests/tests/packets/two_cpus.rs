@@ -33,7 +33,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The first two CPUs that this process may run on.
-fn two_cpus() -> [usize; 2] {
+pub(crate) fn two_cpus() -> [usize; 2] {
     let allowed = sched_getaffinity(Pid::from_raw(0)).expect("the CPUs of this process");
     let mut cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
     let two = cpus.next().zip(cpus.next());
@@ -41,7 +41,7 @@ fn two_cpus() -> [usize; 2] {
     [first, second]
 }
 
-fn pin_to(cpu: usize) {
+pub(crate) fn pin_to(cpu: usize) {
     let mut set = CpuSet::new();
     set.set(cpu).expect("a CPU of this machine");
     sched_setaffinity(Pid::from_raw(0), &set).expect("this thread on one CPU");
