@@ -41,7 +41,7 @@ pub fn walk<K: Tables, X: Frame>(tables: &K, frame: X) -> Result<Action, Reason>
 const REFUSED: u64 = 1 << 8;
 
 /// The Ethernet header of a frame that may come in, as [`Link::to_bits`].
-#[inline(never)]
+#[inline(always)]
 fn entrance<K: Tables, X: Frame>(tables: &K, frame: X) -> u64 {
     let link = || {
         let link = ethernet(&mut Cursor::new(frame.start(), frame.end()))?;

@@ -77,6 +77,8 @@ impl Datapath {
         let log_level = u8::from(trace) * 5;
         let mut loader = EbpfLoader::new();
         loader.override_global("AYA_LOG_LEVEL", &log_level, true);
+        let is_traced = u8::from(trace);
+        loader.override_global("TRACE", &is_traced, true);
         let entries = [
             (name::TIMEOUTS, sizes.timeouts),
             (name::LOCALS, sizes.locals),

@@ -108,6 +108,7 @@ fn try_keep<F: Family, K: Tables>(
     if !translates(target.mode) {
         let opened = open::<F, K>(tables, tuple, first, now);
         if opened.is_new() {
+            let target = backend(tables, id)?;
             tables.count_connection(target.service, target.id);
         }
         return Ok(Outcome::opened(Flow::new(opened.backend(), Origin::CLIENT)));
@@ -120,6 +121,8 @@ fn try_keep<F: Family, K: Tables>(
     });
     match paired {
         Paired::New => {
+            // Looked up once more, and not kept meanwhile: the stack is short.
+            let target = backend(tables, id)?;
             tables.count_connection(target.service, target.id);
             Ok(Outcome::opened(Flow::new(id, origin)))
         }

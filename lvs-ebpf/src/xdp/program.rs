@@ -3,6 +3,7 @@
 use core::{ffi::c_void, mem::size_of};
 
 use aya_ebpf::{
+    Global,
     bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX},
     helpers::generated::{bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_redirect},
     programs::XdpContext,
@@ -34,9 +35,15 @@ pub(crate) fn run(ctx: &XdpContext) -> u32 {
         Err(reason) => (reason, verdict_of(reason)),
     };
     count_reason(reason, frame_len);
-    log(ctx, frame_len, reason);
+    if TRACE.load() != 0 {
+        log(ctx, frame_len, reason);
+    }
     verdict
 }
+
+/// Whether every packet is logged, as the loader says: where it is not, the verifier takes the call out.
+#[unsafe(no_mangle)]
+static TRACE: Global<u8> = Global::new(0);
 
 /// A subprogram of its own, since it takes stack.
 #[inline(never)]
