@@ -13,22 +13,22 @@ use crate::{
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Leave the laboratory up and print how to enter it
-    #[arg(long, conflicts_with = "args")]
+    #[arg(long, conflicts_with = "director")]
     keep: bool,
     /// How the laboratory forwards: dr, nat or fullnat
-    #[arg(long, conflicts_with = "args")]
+    #[arg(long, conflicts_with = "director")]
     mode: Option<String>,
     /// Have the laboratory talk IPv6
-    #[arg(long, conflicts_with = "args")]
+    #[arg(long, conflicts_with = "director")]
     ipv6: bool,
     /// Arguments of `lvs-ctl run`, such as `-c FILE`: attach to real interfaces, no laboratory
     #[arg(last = true)]
-    args: Vec<String>,
+    director: Vec<String>,
 }
 
 /// The task. Ends by becoming what it started, which so gets Ctrl-C and cleans up.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let lab = args.args.is_empty();
+    let lab = args.director.is_empty();
     privileges::require(if lab { Purpose::Lab } else { Purpose::Attach })?;
     setup::for_running()?;
     if lab {
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         replace(
             director
                 .args(["--bin", "lvs-ctl", "--", "run"])
-                .args(&args.args),
+                .args(&args.director),
         )
     }
 }

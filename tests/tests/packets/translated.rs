@@ -18,7 +18,8 @@ use crate::farm::{SITES, Site, address};
 const CUSTOMER: u16 = 0x8100;
 const PROVIDER: u16 = 0x88a8;
 /// Tags of a frame, and the ids in them.
-const TAGS: [(&[(u16, u16)], [u16; 2]); 3] = [
+type Tagged = (&'static [(u16, u16)], [u16; 2]);
+const TAGS: [Tagged; 3] = [
     (&[], [0, 0]),
     (&[(CUSTOMER, 100)], [100, 0]),
     (&[(PROVIDER, 300), (CUSTOMER, 200)], [300, 200]),
