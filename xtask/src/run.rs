@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "director")]
     ipv6: bool,
     /// Arguments of `lvs-ctl run`, such as `-c FILE`: attach to real interfaces, no laboratory
-    #[arg(last = true)]
+    #[arg(last = true, value_name = "ARGS")]
     director: Vec<String>,
 }
 
