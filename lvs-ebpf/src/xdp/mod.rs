@@ -3,14 +3,10 @@
 mod cold;
 mod frame;
 mod maps;
+mod object;
 mod program;
 
 use aya_ebpf::{macros::xdp, programs::XdpContext};
-
-/// Licences of the object, as the kernel wants them named for its helpers.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "license")]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 /// The data plane.
 #[xdp]
@@ -40,9 +36,4 @@ pub(crate) fn sweep(ctx: XdpContext) -> u32 {
 )]
 pub(crate) fn flush(ctx: XdpContext) -> u32 {
     program::flush(&ctx)
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
 }

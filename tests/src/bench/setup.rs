@@ -46,7 +46,6 @@ pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
         hz: clock.hz(),
         reserved: 0,
     })?;
-    let clock = datapath.calibrate()?;
     let ticks = |seconds: u32| clock.ticks(Duration::from_secs(seconds.into()));
     datapath.set_timeouts(0, default_timeouts(ticks))?;
     datapath.set_interface(LOOPBACK, OURS, MTU)?;

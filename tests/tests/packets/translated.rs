@@ -11,7 +11,10 @@ use lvs_common::{
     ForwardingMode, Protocol, Reason,
     tcp::{ACK, FIN, SYN},
 };
-use lvs_tests::packet::{BackendSpec, Frame, Hop, Rig, ServiceSpec, Xdp};
+use lvs_tests::{
+    packet::{BackendSpec, Frame, Hop, Rig, ServiceSpec, Xdp},
+    stress::cpus,
+};
 
 use crate::farm::{SITES, Site, address};
 
@@ -194,10 +197,10 @@ fn both_sides_at_once_on_two_cpus() {
             pairs.push([(request, onward.bytes()), (answer, backward.bytes())]);
         }
         thread::scope(|scope| {
-            for (side, cpu) in super::two_cpus::two_cpus().into_iter().enumerate() {
+            for (side, cpu) in cpus::two().expect("two CPUs").into_iter().enumerate() {
                 let (rig, pairs) = (&rig, &pairs);
                 scope.spawn(move || {
-                    super::two_cpus::pin_to(cpu);
+                    cpus::pin_to(cpu).expect("this thread on one CPU");
                     for (packet, expected) in pairs.iter().map(|p| &p[side]).cycle().take(PACKETS) {
                         assert_eq!(sent(rig, packet), *expected, "{mode}: {packet:?}");
                     }

@@ -14,10 +14,9 @@ use lvs_common::{
     tcp::{ACK, FIN, RST, SYN, State},
 };
 use lvs_ctl::datapath::{Flow, Swept};
-use lvs_tests::packet::{BackendSpec, Hop, Rig, ServiceSpec};
-use nix::{
-    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
-    unistd::Pid,
+use lvs_tests::{
+    packet::{BackendSpec, Hop, Rig, ServiceSpec},
+    stress::cpus,
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
@@ -31,21 +30,6 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// Nobody waits for the other thread longer than this.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// The first two CPUs that this process may run on.
-pub(crate) fn two_cpus() -> [usize; 2] {
-    let allowed = sched_getaffinity(Pid::from_raw(0)).expect("the CPUs of this process");
-    let mut cpus = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false));
-    let two = cpus.next().zip(cpus.next());
-    let (first, second) = two.expect("two CPUs: a race is what is tested here");
-    [first, second]
-}
-
-pub(crate) fn pin_to(cpu: usize) {
-    let mut set = CpuSet::new();
-    set.set(cpu).expect("a CPU of this machine");
-    sched_setaffinity(Pid::from_raw(0), &set).expect("this thread on one CPU");
-}
 
 fn rig() -> Rig {
     let service = |site: Site| ServiceSpec {
@@ -61,10 +45,10 @@ fn rig() -> Rig {
 fn hammer(rig: &Rig, packets: u32, frame: impl Fn(&mut StdRng) -> Vec<u8> + Sync) -> (u64, Swept) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let workers = two_cpus().map(|cpu| {
+        let workers = cpus::two().expect("two CPUs").map(|cpu| {
             let frame = &frame;
             scope.spawn(move || {
-                pin_to(cpu);
+                cpus::pin_to(cpu).expect("this thread on one CPU");
                 let mut random = StdRng::seed_from_u64(cpu as u64);
                 let start = Instant::now();
                 let mut walked = 0;
@@ -217,10 +201,10 @@ fn one_flow_opened_by_both_at_once_is_one() {
     let line = Line(AtomicUsize::new(0));
     let rounds = AtomicUsize::new(ROUNDS);
     thread::scope(|scope| {
-        for (n, cpu) in two_cpus().into_iter().enumerate() {
+        for (n, cpu) in cpus::two().expect("two CPUs").into_iter().enumerate() {
             let (rig, line, rounds) = (&rig, &line, &rounds);
             scope.spawn(move || {
-                pin_to(cpu);
+                cpus::pin_to(cpu).expect("this thread on one CPU");
                 let start = Instant::now();
                 let open = sites.map(|site| site.first(1).bytes());
                 for round in 1..=ROUNDS {

@@ -12,16 +12,13 @@ mod harness;
 mod lru;
 #[path = "../../xdp/maps.rs"]
 mod maps;
+#[path = "../../xdp/object.rs"]
+mod object;
 
 use aya_ebpf::{bindings::xdp_action::XDP_TX, macros::xdp, programs::XdpContext};
 use lvs_ebpf::family::{V4, V6};
 
 use self::lru::{Common, PerCpu};
-
-/// Licences of the object, as the kernel wants them named for its helpers.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "license")]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 /// Writes an IPv4 frame and hands it to the program under test.
 #[xdp]
@@ -67,9 +64,4 @@ pub(crate) fn lru(ctx: XdpContext) -> u32 {
 )]
 pub(crate) fn lru_percpu(ctx: XdpContext) -> u32 {
     balancer::run::<PerCpu>(&ctx)
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
 }

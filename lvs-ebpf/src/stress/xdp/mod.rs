@@ -7,16 +7,13 @@ mod cold;
 #[path = "../../xdp/maps.rs"]
 #[expect(dead_code, reason = "reasons are counted where packets are")]
 mod maps;
+#[path = "../../xdp/object.rs"]
+mod object;
 mod operations;
 mod run;
 
 use aya_ebpf::{macros::xdp, programs::XdpContext};
 use lvs_ebpf::family::{V4, V6};
-
-/// Licences of the object, as the kernel wants them named for its helpers.
-#[unsafe(no_mangle)]
-#[unsafe(link_section = "license")]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
 
 /// Flows within IPv4.
 #[xdp]
@@ -46,9 +43,4 @@ pub(crate) fn stress66(ctx: XdpContext) -> u32 {
 )]
 pub(crate) fn stress64(ctx: XdpContext) -> u32 {
     run::run::<V6, V4>(&ctx)
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
 }
