@@ -77,11 +77,22 @@ named! {
         /// Network address translation (ipvsadm: Masq): the packet gets the backend's address and port, its
         /// answers come back by here.
         Nat = 1, "nat";
+        /// IP-IP tunnel (ipvsadm: Tunnel): the packet travels to the backend within another, of either family;
+        /// the backend takes it out.
+        Tun = 2, "tun";
         /// Direct routing (ipvsadm: Route): the frame goes to the backend's MAC address, the packet keeps the VIP.
         Dr = 3, "dr";
         /// Full translation: as NAT, and the source becomes an address and port of the balancer, to which
         /// the backend answers.
         FullNat = 5, "fullnat";
+    }
+}
+
+impl ForwardingMode {
+    /// Whether packets get other addresses, so that answers come back by here.
+    #[inline(always)]
+    pub const fn translates(self) -> bool {
+        matches!(self, Self::Nat | Self::FullNat)
     }
 }
 

@@ -99,6 +99,16 @@ reasons! {
     NoPlace = 19, Drop, "no-place";
     /// Clients are behind more gateways than there is room for.
     NoGateway = 20, Drop, "no-gateway";
+    /// For a backend that is this machine itself.
+    Local = 21, Pass, "local";
+    /// A tunnel that may end here comes from where none may.
+    TunnelSource = 22, Drop, "tunnel-source";
+    /// The tunnel saw congestion, and the packet within cannot be told so (RFC 6040).
+    TunnelCongested = 23, Drop, "tunnel-congested";
+    /// Taken out of a tunnel.
+    Decapsulated = 24, Pass, "decapsulated";
+    /// UDP without a checksum, from a backend of IPv4 to a client of IPv6, where there must be one.
+    NoChecksum = 25, Drop, "no-checksum";
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use lvs_common::{
     flow::{Link, Places, Slot, Tuple6, Word},
     map::{
-        Address, Backend, FlowEvent, GatewayKey, Interface, NextHop, RingChunk, Service,
-        ServiceKey, Settings, Timeouts,
+        Address, Backend, Endpoint, FlowEvent, GatewayKey, Interface, NextHop, RingChunk, Service,
+        ServiceKey, Settings, Timeouts, TunnelSource,
     },
 };
 
@@ -71,6 +71,10 @@ pub trait Tables {
     fn local(&self, number: u32) -> Option<&Address>;
     /// The cursor on a backend's local addresses and ports.
     fn port_cursor(&self, backend: u32) -> Option<*mut u64>;
+    /// Whether tunnels end at this address.
+    fn is_endpoint(&self, endpoint: &Endpoint) -> bool;
+    /// Whether tunnels may come from this address.
+    fn may_tunnel(&self, source: &TunnelSource) -> bool;
     /// Counts a client's packet of that many bytes for a service and its backend.
     fn count_packet(&self, service: u32, backend: u32, bytes: u64);
     /// Counts a backend's packet of that many bytes.

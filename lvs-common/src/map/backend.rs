@@ -32,5 +32,29 @@ entry! {
         pub first_port: u16,
         /// FULLNAT: the last of them.
         pub last_port: u16,
+        /// TUN: the last so many bits of the outer source come from the flow's hash, at most 32.
+        pub entropy: u8,
+        /// Zero.
+        pub reserved: [u8; 3],
     }
+}
+
+impl Backend {
+    /// Nobody.
+    pub const NONE: Self = Self {
+        next_hop: 0,
+        service: 0,
+        address: Address::UNSPECIFIED,
+        port: 0,
+        weight: 0,
+        mode: 0,
+        family: 0,
+        timeouts: 0,
+        first_local: 0,
+        locals: 0,
+        first_port: 0,
+        last_port: 0,
+        entropy: 0,
+        reserved: [0; 3],
+    };
 }

@@ -1,6 +1,6 @@
 //! Where clients' packets come from, and answers to them go.
 
-use super::{Interface, MAX_TAGS, NextHop, entry};
+use super::{Address, Interface, MAX_TAGS, NextHop, entry};
 
 /// Entries of GATEWAYS, of which 0 is nobody's: the hosts and routers that clients are behind.
 pub const GATEWAY_SLOTS: u32 = 1 << 14;
@@ -34,6 +34,7 @@ impl GatewayKey {
                 by.mac_head >> 16 | (by.mac_tail as u32) << 16,
             ],
             tags: self.tags,
+            source: Address::UNSPECIFIED,
         }
     }
 }

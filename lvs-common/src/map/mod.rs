@@ -13,6 +13,7 @@ mod service;
 mod settings;
 mod stats;
 mod sweep;
+mod tunnel;
 
 pub use address::Address;
 pub use backend::{Backend, MAX_LOCALS};
@@ -24,10 +25,11 @@ pub use service::{NAME_LEN, RING_CHUNK, Ring, RingChunk, Service, ServiceKey};
 pub use settings::{Settings, Timeouts, UDP_TIMEOUT, default_timeouts};
 pub use stats::{Counters, FlowEvent, LINE, Line};
 pub use sweep::{SWEEP_CHUNK, Sweep};
+pub use tunnel::{Endpoint, TunnelSource};
 
 /// Version of everything in this module and of the flow table: maps are pinned in a directory named
 /// after it, so that no other version ever reads them.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// Names of the pinned maps.
 pub mod name {
@@ -61,6 +63,10 @@ pub mod name {
     pub const CURSORS: &str = "CURSORS";
     /// Backend id to active and inactive flows, a [`Line`](super::Line).
     pub const LOAD: &str = "LOAD";
+    /// [`Endpoint`](super::Endpoint)s at which tunnels end, each to 1, 32 bits.
+    pub const ENDPOINTS: &str = "ENDPOINTS";
+    /// Prefixes of [`TunnelSource`](super::TunnelSource)s that tunnels may come from, each to 1, 32 bits.
+    pub const TUNNEL_SOURCES: &str = "TUNNEL_SOURCES";
     /// Half buckets of IPv4 flows.
     pub const FLOWS4: &str = "FLOWS4";
     /// Half buckets of IPv6 flows.
@@ -80,7 +86,7 @@ pub mod name {
     pub const FLUSH: &str = "flush";
 
     /// All maps.
-    pub const ALL: [&str; 21] = [
+    pub const ALL: [&str; 23] = [
         SETTINGS,
         TIMEOUTS,
         INTERFACES,
@@ -96,6 +102,8 @@ pub mod name {
         RINGS,
         CURSORS,
         LOAD,
+        ENDPOINTS,
+        TUNNEL_SOURCES,
         FLOWS4,
         FLOWS6,
         SERVICE_STATS,

@@ -1,14 +1,14 @@
 //! Where a frame goes.
 
-use super::entry;
+use super::{Address, entry};
 
 /// VLAN tags that the program understands: 802.1Q within 802.1ad.
 pub const MAX_TAGS: usize = 2;
 
 entry! {
-    /// Interface, MAC addresses and MTU that a frame to some neighbour needs.
+    /// Interface, MAC addresses and MTU that a frame to some neighbour needs; or this machine itself.
     pub struct NextHop {
-        /// Index of the interface it leaves by.
+        /// Index of the interface it leaves by; 0: it stays here.
         pub interface: u32,
         /// Largest IP packet in bytes.
         pub mtu: u32,
@@ -16,10 +16,15 @@ entry! {
         pub macs: [u32; 3],
         /// VLAN ids of the network, outermost first, 0 where there is no tag.
         pub tags: [u16; MAX_TAGS],
+        /// Where tunnels to it begin: an address of this machine, of the family of the backend's.
+        pub source: Address,
     }
 }
 
 impl NextHop {
+    /// This machine itself.
+    pub const LOCAL: Self = Self::new(0, u32::MAX, [0; 6], [0; 6]);
+
     /// An untagged neighbour behind an interface.
     pub const fn new(interface: u32, mtu: u32, destination: [u8; 6], source: [u8; 6]) -> Self {
         let (d, s) = (destination, source);
@@ -33,6 +38,7 @@ impl NextHop {
             mtu,
             macs,
             tags: [0; MAX_TAGS],
+            source: Address::UNSPECIFIED,
         }
     }
 

@@ -17,8 +17,8 @@ entry! {
         pub mask6: u32,
         /// Jiffies in a second, as the director measured it: for readers, the data plane does not look.
         pub hz: u32,
-        /// Zero.
-        pub reserved: u32,
+        /// Not 0: tunnels end here, see ENDPOINTS.
+        pub endpoints: u32,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `lvs-ctl stats`.
 
-use std::{collections::BTreeMap, io::Write, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, io::Write, path::Path, process::ExitCode, str::FromStr as _};
 
 use anyhow::{Context as _, Result};
 use comfy_table::{CellAlignment, Table, presets};
@@ -178,12 +178,14 @@ fn read(pinned: &Pinned) -> Result<Stats> {
 
 /// Services with their backends below them, then the reasons that have occurred.
 fn render(stats: &Stats) -> String {
-    // Of direct routing nothing comes back by here: there is nothing to show.
+    // Where nothing comes back by here, there is nothing to show.
     let answers = stats
         .services
         .iter()
         .flat_map(|service| &service.backends)
-        .any(|backend| backend.mode != ForwardingMode::Dr.as_str());
+        .any(|backend| {
+            ForwardingMode::from_str(backend.mode).is_ok_and(ForwardingMode::translates)
+        });
     let columns = [
         "SERVICE",
         "MODE",

@@ -1,14 +1,19 @@
 //! Loading the object, and writing its maps.
 
+use std::net::IpAddr;
+
 use anyhow::{Context as _, Result, anyhow, bail};
 use aya::{
     Ebpf, EbpfLoader, TestRun as _, TestRunOptions, include_bytes_aligned,
-    maps::{Array, HashMap, Map, MapData},
+    maps::{
+        Array, HashMap, Map, MapData,
+        lpm_trie::{Key, LpmTrie},
+    },
     programs::{ProgramError, Xdp},
 };
 use lvs_common::map::{
-    Address, Backend, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, Service, ServiceKey,
-    Settings, Timeouts, name,
+    Address, Backend, Endpoint, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, Service,
+    ServiceKey, Settings, Timeouts, TunnelSource, name,
 };
 
 use super::{
@@ -32,6 +37,10 @@ pub struct Sizes {
     pub timeouts: u32,
     /// Entries of LOCALS, at least one.
     pub locals: u32,
+    /// Addresses at which tunnels end, at least one.
+    pub endpoints: u32,
+    /// Prefixes that tunnels may come from, at least one.
+    pub tunnel_sources: u32,
     /// Backends, and one for id 0.
     pub backends: u32,
     /// Next hops, and one for id 0.
@@ -53,6 +62,8 @@ pub struct Datapath {
     settings: Array<MapData, Entry<Settings>>,
     timeouts: Array<MapData, Timeouts>,
     locals: Array<MapData, Entry<Address>>,
+    endpoints: HashMap<MapData, Entry<Endpoint>, u32>,
+    tunnel_sources: LpmTrie<MapData, Entry<TunnelSource>, u32>,
     interfaces: Array<MapData, Entry<Interface>>,
     keys: HashMap<MapData, Entry<ServiceKey>, u32>,
     services: Array<MapData, Entry<Service>>,
@@ -82,6 +93,8 @@ impl Datapath {
         let entries = [
             (name::TIMEOUTS, sizes.timeouts),
             (name::LOCALS, sizes.locals),
+            (name::ENDPOINTS, sizes.endpoints),
+            (name::TUNNEL_SOURCES, sizes.tunnel_sources),
             (name::PORTS, sizes.backends),
             (name::SERVICES, sizes.services),
             (name::SERVICE, sizes.services),
@@ -111,6 +124,8 @@ impl Datapath {
             settings: open(name::SETTINGS)?.try_into()?,
             timeouts: open(name::TIMEOUTS)?.try_into()?,
             locals: open(name::LOCALS)?.try_into()?,
+            endpoints: open(name::ENDPOINTS)?.try_into()?,
+            tunnel_sources: open(name::TUNNEL_SOURCES)?.try_into()?,
             interfaces: open(name::INTERFACES)?.try_into()?,
             keys: open(name::SERVICES)?.try_into()?,
             services_memory: Mapped::new(&services, true).context(name::SERVICE)?,
@@ -245,6 +260,27 @@ impl Datapath {
         self.locals
             .set(number, Entry(address), 0)
             .context(name::LOCALS)
+    }
+
+    /// Lets tunnels end at an address of this machine; the settings must say that there are such.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn add_endpoint(&mut self, address: IpAddr) -> Result<()> {
+        self.endpoints
+            .insert(Entry(address.into()), 1, 0)
+            .context(name::ENDPOINTS)
+    }
+
+    /// Lets tunnels come from a prefix of so many bits.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn allow_tunnels(&mut self, from: IpAddr, bits: u8) -> Result<()> {
+        let key = Key::new(TunnelSource::prefix(bits), Entry(from.into()));
+        self.tunnel_sources
+            .insert(&key, 1, 0)
+            .context(name::TUNNEL_SOURCES)
     }
 
     /// Makes an interface's MAC address known, which must be before the program is attached there.
@@ -386,7 +422,8 @@ fn open(ebpf: &Ebpf, name: &str) -> Result<Map> {
     let map = ebpf
         .map(name)
         .with_context(|| format!("the object has no map {name}"))?;
-    let (Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data)) = map else {
+    let (Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data) | Map::LpmTrie(data)) = map
+    else {
         bail!("the map {name} is of a kind that is not expected");
     };
     let again = MapData::from_id(data.info()?.id()).and_then(Map::from_map_data);

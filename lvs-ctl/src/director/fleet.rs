@@ -107,7 +107,7 @@ impl Fleet {
             // A flow that is translated has two entries.
             let entries = of_family.map(|service| {
                 let backends = service.config.backends.iter();
-                1 + u64::from(backends.into_iter().any(|b| b.mode != ForwardingMode::Dr))
+                1 + u64::from(backends.into_iter().any(|b| b.mode.translates()))
             });
             let flows = config.flows * entries.max().unwrap_or(0);
             u32::try_from(halves_for(flows)).context("the flow table is too large")
@@ -116,6 +116,8 @@ impl Fleet {
             services: services.len().max(1) as u32,
             timeouts: timeouts.len() as u32,
             locals: locals.len().max(1) as u32,
+            endpoints: 1,
+            tunnel_sources: 1,
             backends: u32::from(next_backend),
             next_hops: u32::from(next_backend) * HOPS_PER_BACKEND,
             ring_chunks: (next_slot / RING_CHUNK as u32).max(1),
@@ -281,6 +283,7 @@ impl Backend {
             locals,
             first_port: *ports.start(),
             last_port: *ports.end(),
+            ..BackendEntry::NONE
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts]) -> Result<()
         mask4: datapath.sizes().halves4 - 1,
         mask6: datapath.sizes().halves6 - 1,
         hz: clock.hz(),
-        reserved: 0,
+        endpoints: 0,
     })
 }
 
@@ -65,6 +65,8 @@ mod tests {
             services: 1,
             timeouts: 1,
             locals: 1,
+            endpoints: 1,
+            tunnel_sources: 1,
             backends: 1,
             next_hops: 1,
             ring_chunks: 1,

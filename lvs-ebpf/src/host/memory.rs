@@ -17,8 +17,9 @@ use lvs_common::{
     Reason,
     flow::{Link, Slot, Tuple, Tuple4, Tuple6, WAYS, Word},
     map::{
-        Address, Backend, Counters, FLUSH_CHUNK, FlowEvent, Flush, FlushTarget, GatewayKey,
-        Interface, NextHop, RingChunk, SWEEP_CHUNK, Service, ServiceKey, Settings, Sweep, Timeouts,
+        Address, Backend, Counters, Endpoint, FLUSH_CHUNK, FlowEvent, Flush, FlushTarget,
+        GatewayKey, Interface, NextHop, RingChunk, SWEEP_CHUNK, Service, ServiceKey, Settings,
+        Sweep, Timeouts, TunnelSource,
     },
 };
 
@@ -117,6 +118,8 @@ pub struct Memory {
     pub(super) backends: Vec<Entry<Backend>>,
     pub(super) next_hops: Vec<NextHop>,
     pub(super) locals: Vec<Address>,
+    endpoints: Vec<Endpoint>,
+    tunnel_sources: Vec<(TunnelSource, u32)>,
     /// The next hops back to gateways, each filled once.
     gateways: Vec<OnceLock<NextHop>>,
     gateway_ids: Mutex<HashMap<[u32; 4], u32>>,
@@ -141,6 +144,9 @@ pub(super) struct Parts {
     pub(super) backends: Vec<Backend>,
     pub(super) next_hops: Vec<NextHop>,
     pub(super) locals: Vec<Address>,
+    pub(super) endpoints: Vec<Endpoint>,
+    /// Each with the number of its bits, as in a key of `TUNNEL_SOURCES`.
+    pub(super) tunnel_sources: Vec<(TunnelSource, u32)>,
     pub(super) gateways: u32,
 }
 
@@ -168,6 +174,8 @@ impl Memory {
             rings: parts.rings,
             next_hops: parts.next_hops,
             locals: parts.locals,
+            endpoints: parts.endpoints,
+            tunnel_sources: parts.tunnel_sources,
             gateways: (0..parts.gateways).map(|_| OnceLock::new()).collect(),
             gateway_ids: Mutex::default(),
             cursors: words(parts.services.len()),
@@ -451,6 +459,16 @@ impl Tables for Memory {
         self.ports.get(backend as usize).map(AtomicU64::as_ptr)
     }
 
+    fn is_endpoint(&self, endpoint: &Endpoint) -> bool {
+        self.endpoints.contains(endpoint)
+    }
+
+    fn may_tunnel(&self, source: &TunnelSource) -> bool {
+        self.tunnel_sources
+            .iter()
+            .any(|(prefix, bits)| begins_alike(prefix, source, *bits))
+    }
+
     fn count_answer(&self, service: u32, backend: u32, bytes: u64) {
         self.counts.answer(service, backend, bytes);
     }
@@ -466,4 +484,18 @@ impl Tables for Memory {
     fn count_event(&self, event: FlowEvent) {
         self.counts.event(event);
     }
+}
+
+/// Whether two keys of `TUNNEL_SOURCES` have so many bits in common, from their first byte's highest on.
+fn begins_alike(a: &TunnelSource, b: &TunnelSource, bits: u32) -> bool {
+    let words = |key: &TunnelSource| -> Vec<u32> {
+        let words = core::iter::once(key.family).chain(key.address.words);
+        words.map(u32::swap_bytes).collect()
+    };
+    let mut left = bits;
+    words(a).iter().zip(words(b)).all(|(a, b)| {
+        let of_word = left.min(32);
+        left -= of_word;
+        (a ^ b).checked_shr(32 - of_word).unwrap_or(0) == 0
+    })
 }

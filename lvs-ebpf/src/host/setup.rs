@@ -6,8 +6,9 @@ use lvs_common::{
     Family, ForwardingMode, MidStream, Protocol, Scheduler,
     flow::{Keys, halves_for},
     map::{
-        Address, Backend, GATEWAY_SLOTS, INTERFACE_SLOTS, Interface, NAME_LEN, NextHop, RING_CHUNK,
-        Ring, RingChunk, Service, ServiceKey, Settings, Timeouts, default_timeouts,
+        Address, Backend, Endpoint, GATEWAY_SLOTS, INTERFACE_SLOTS, Interface, NAME_LEN, NextHop,
+        RING_CHUNK, Ring, RingChunk, Service, ServiceKey, Settings, Timeouts, TunnelSource,
+        default_timeouts,
     },
     ring,
 };
@@ -37,6 +38,8 @@ pub struct Setup {
     /// Each with its weight; the first is nobody's.
     backends: Vec<Backend>,
     locals: Vec<Address>,
+    endpoints: Vec<Endpoint>,
+    tunnel_sources: Vec<(TunnelSource, u32)>,
     gateways: u32,
 }
 
@@ -74,20 +77,6 @@ impl Setup {
     /// Nothing but default timeouts and a small table; `seed` makes the keys of the table.
     pub fn new(seed: u64) -> Self {
         let none = Interface::new(0, [0; 6], 0);
-        let nobody = Backend {
-            next_hop: 0,
-            service: 0,
-            address: Address::UNSPECIFIED,
-            port: 0,
-            weight: 0,
-            mode: 0,
-            family: 0,
-            timeouts: 0,
-            first_local: 0,
-            locals: 0,
-            first_port: 0,
-            last_port: 0,
-        };
         Self {
             seed,
             now: 1_000_000,
@@ -97,8 +86,10 @@ impl Setup {
             // Id 0 means unresolved.
             next_hops: vec![NextHop::new(0, 0, [0; 6], [0; 6])],
             services: Vec::new(),
-            backends: vec![nobody],
+            backends: vec![Backend::NONE],
             locals: Vec::new(),
+            endpoints: Vec::new(),
+            tunnel_sources: Vec::new(),
             gateways: GATEWAY_SLOTS,
         }
     }
@@ -168,6 +159,17 @@ impl Setup {
             .extend(locals.iter().map(|local| Address::from(*local)));
     }
 
+    /// Lets tunnels end at this address of the balancer.
+    pub fn endpoint(&mut self, address: IpAddr) {
+        self.endpoints.push(address.into());
+    }
+
+    /// Lets tunnels come from a prefix of so many bits.
+    pub fn tunnels_from(&mut self, address: IpAddr, bits: u8) {
+        self.tunnel_sources
+            .push((address.into(), TunnelSource::prefix(bits)));
+    }
+
     /// Sets what becomes of TCP segments of a service's unknown flows; [`MidStream::Pass`] otherwise.
     pub fn mid_stream(&mut self, service: u32, policy: MidStream) {
         self.services[service as usize].mid_stream = policy;
@@ -215,11 +217,7 @@ impl Setup {
             weight,
             mode: ForwardingMode::Dr as u8,
             family: Family::from(address) as u8,
-            timeouts: 0,
-            first_local: 0,
-            locals: 0,
-            first_port: 0,
-            last_port: 0,
+            ..Backend::NONE
         });
         self.backends.len() as u16 - 1
     }
@@ -265,7 +263,7 @@ impl Setup {
                 mask4: self.halves - 1,
                 mask6: self.halves - 1,
                 hz: 100,
-                reserved: 0,
+                endpoints: u32::from(!self.endpoints.is_empty()),
             },
             timeouts: self.timeouts.clone(),
             now: self.now,
@@ -276,6 +274,8 @@ impl Setup {
             backends: self.backends.clone(),
             next_hops: self.next_hops.clone(),
             locals: self.locals.clone(),
+            endpoints: self.endpoints.clone(),
+            tunnel_sources: self.tunnel_sources.clone(),
             gateways: self.gateways,
         })
     }

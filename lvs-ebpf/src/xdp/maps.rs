@@ -6,14 +6,18 @@ use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_NOEXIST},
     helpers::generated::bpf_jiffies64,
     macros::map,
-    maps::{Array, HashMap, PerCpuArray},
+    maps::{
+        Array, HashMap, PerCpuArray,
+        lpm_trie::{Key, LpmTrie},
+    },
 };
 use lvs_common::{
     Family as Number, Reason,
     flow::{Link, Places, Slot, TICK_SHIFT, Tuple, Tuple4, Tuple6, WAYS, Word},
     map::{
-        Address, Backend, Counters, FlowEvent, GATEWAY_SLOTS, GatewayKey, INTERFACE_SLOTS,
-        Interface, Line, NextHop, RingChunk, Service, ServiceKey, Settings, Timeouts,
+        Address, Backend, Counters, Endpoint, FlowEvent, GATEWAY_SLOTS, GatewayKey,
+        INTERFACE_SLOTS, Interface, Line, NextHop, RingChunk, Service, ServiceKey, Settings,
+        Timeouts, TunnelSource,
     },
 };
 use lvs_ebpf::{
@@ -56,6 +60,10 @@ static LOCALS: Array<Address> = Array::with_max_entries(1, 0);
 #[map]
 static PORTS: Array<Line> = Array::with_max_entries(1, 0);
 #[map]
+static ENDPOINTS: HashMap<Endpoint, u32> = HashMap::with_max_entries(1, 0);
+#[map]
+static TUNNEL_SOURCES: LpmTrie<TunnelSource, u32> = LpmTrie::with_max_entries(1, BPF_F_NO_PREALLOC);
+#[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 static RINGS: Array<RingChunk> = Array::with_max_entries(1, 0);
@@ -77,6 +85,8 @@ static REASON_STATS: PerCpuArray<Counters> =
 #[map]
 static FLOW_EVENTS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(FlowEvent::ALL.len() as u32, 0);
+
+const FAMILY4: u32 = Number::Ipv4 as u32;
 
 /// The maps as the steps of the walk see them.
 pub(crate) struct Maps;
@@ -237,6 +247,21 @@ impl Tables for Maps {
     #[inline(always)]
     fn port_cursor(&self, backend: u32) -> Option<*mut u64> {
         PORTS.get_ptr_mut(backend).map(<*mut _>::cast)
+    }
+
+    #[inline(always)]
+    fn is_endpoint(&self, endpoint: &Endpoint) -> bool {
+        // SAFETY: its value is not looked at.
+        unsafe { ENDPOINTS.get(endpoint) }.is_some()
+    }
+
+    #[inline(always)]
+    fn may_tunnel(&self, source: &TunnelSource) -> bool {
+        let bits = match source.family {
+            FAMILY4 => TunnelSource::host(Number::Ipv4),
+            _ => TunnelSource::host(Number::Ipv6),
+        };
+        TUNNEL_SOURCES.get(&Key::new(bits, *source)).is_some()
     }
 
     #[inline(always)]

@@ -8,8 +8,8 @@ use std::{
 use lvs_common::{
     flow::{Link, Places, Slot, Word},
     map::{
-        Address, Backend, FlowEvent, GatewayKey, Interface, NextHop, RingChunk, Service,
-        ServiceKey, Settings, Timeouts,
+        Address, Backend, Endpoint, FlowEvent, GatewayKey, Interface, NextHop, RingChunk, Service,
+        ServiceKey, Settings, Timeouts, TunnelSource,
     },
 };
 use lvs_ebpf::{
@@ -132,6 +132,14 @@ impl Tables for Raced<'_> {
     fn port_cursor(&self, backend: u32) -> Option<*mut u64> {
         self.memory.port_cursor(backend)
     }
+    fn is_endpoint(&self, endpoint: &Endpoint) -> bool {
+        self.memory.is_endpoint(endpoint)
+    }
+
+    fn may_tunnel(&self, source: &TunnelSource) -> bool {
+        self.memory.may_tunnel(source)
+    }
+
     fn count_answer(&self, service: u32, backend: u32, bytes: u64) {
         self.memory.count_answer(service, backend, bytes);
     }

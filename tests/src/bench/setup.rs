@@ -30,6 +30,8 @@ pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
         services: 1,
         timeouts: 1,
         locals: 1,
+        endpoints: 1,
+        tunnel_sources: 1,
         backends: u32::from(BACKENDS) + 1,
         next_hops: u32::from(BACKENDS) + 1,
         ring_chunks: 1,
@@ -44,7 +46,7 @@ pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
         mask4: sizes.halves4 - 1,
         mask6: sizes.halves6 - 1,
         hz: clock.hz(),
-        reserved: 0,
+        endpoints: 0,
     })?;
     let ticks = |seconds: u32| clock.ticks(Duration::from_secs(seconds.into()));
     datapath.set_timeouts(0, default_timeouts(ticks))?;
@@ -82,11 +84,7 @@ fn backend(family: Family, id: u16) -> Backend {
         weight: 1,
         mode: ForwardingMode::Dr as u8,
         family: family as u8,
-        timeouts: 0,
-        first_local: 0,
-        locals: 0,
-        first_port: 0,
-        last_port: 0,
+        ..Backend::NONE
     }
 }
 

@@ -80,6 +80,8 @@ impl Rig {
             services: services.len().max(1) as u32,
             timeouts: 1,
             locals: (services.iter().map(|s| s.locals.len()).sum::<usize>() as u32).max(1),
+            endpoints: 1,
+            tunnel_sources: 1,
             backends,
             next_hops: backends + SPARE,
             ring_chunks: chunks as u32 + SPARE,
@@ -95,7 +97,7 @@ impl Rig {
             mask4: halves4 - 1,
             mask6: halves6 - 1,
             hz: HZ,
-            reserved: 0,
+            endpoints: 0,
         };
         let timeouts = [FOREVER; 16];
         datapath.set_settings(settings)?;
@@ -139,11 +141,11 @@ impl Rig {
                 weight: backend.weight,
                 mode: backend.mode as u8,
                 family: Family::from(address.ip()) as u8,
-                timeouts: 0,
                 first_local: self.next_local,
                 locals: spec.locals.len() as u16,
                 first_port: *LOCAL_PORTS.start(),
                 last_port: *LOCAL_PORTS.end(),
+                ..Backend::NONE
             };
             self.datapath.write_backend(id.into(), entry)?;
             // The kernel's list, which rings are laid out by, has the newest backend first.

@@ -80,7 +80,7 @@ impl Balancer {
             mask4: sizes.halves4 - 1,
             mask6: sizes.halves6 - 1,
             hz: HZ,
-            reserved: 0,
+            endpoints: 0,
         })
     }
 

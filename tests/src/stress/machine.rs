@@ -127,7 +127,7 @@ impl Machine {
             mask4: round.halves - 1,
             mask6: round.halves - 1,
             hz: HZ,
-            reserved: 0,
+            endpoints: 0,
         })?;
         let (events, outcomes) = (self.events()?, self.pairs.outcomes()?);
         let done = self.hammer(round)?;

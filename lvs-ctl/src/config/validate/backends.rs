@@ -130,7 +130,8 @@ fn misfit(
     }
     let mode = mode?;
     let family = |v6| if v6 { "IPv6" } else { "IPv4" };
-    if backend.ip.is_ipv6() != service.is_ipv6() {
+    let keeps_family = matches!(mode, ForwardingMode::Dr | ForwardingMode::Nat);
+    if keeps_family && backend.ip.is_ipv6() != service.is_ipv6() {
         return Some(Problem::new(
             format!(
                 "an {} backend in an {} service",
@@ -141,13 +142,16 @@ fn misfit(
         ));
     }
     match mode {
-        ForwardingMode::Dr => match backend.port {
+        ForwardingMode::Dr | ForwardingMode::Tun => match backend.port {
             Some(port) if port != service.port() => Some(Problem::new(
                 format!(
                     "the backend has port {port}, its service {}",
                     service.port()
                 ),
-                "mode dr leaves the packet as it is: leave the port out, and let the backend listen on the service's",
+                format!(
+                    "mode {mode} leaves the packet as it is: leave the port out, and let the backend \
+                     listen on the service's"
+                ),
             )),
             _ => None,
         },
