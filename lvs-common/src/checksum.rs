@@ -36,8 +36,28 @@ impl Delta {
     #[inline(always)]
     #[must_use]
     pub const fn replace(self, old: u64, new: u64) -> Self {
+        self.without(old).with(new)
+    }
+
+    /// Eight more bytes of data.
+    #[inline(always)]
+    #[must_use]
+    pub const fn with(self, new: u64) -> Self {
         // A sum of halves has room for billions of them.
-        Self(self.0 + halves(!old) + halves(new))
+        Self(self.0 + halves(new))
+    }
+
+    /// Eight bytes of data less.
+    #[inline(always)]
+    #[must_use]
+    pub const fn without(self, old: u64) -> Self {
+        Self(self.0 + halves(!old))
+    }
+
+    /// The checksum of what was added to nothing, in the byte order of the data.
+    #[inline(always)]
+    pub const fn checksum(self) -> u16 {
+        self.apply(u16::MAX)
     }
 
     /// The checksum of the data after the changes, in the byte order of the data (RFC 1624 equation 3).
@@ -87,6 +107,15 @@ mod tests {
                 "ttl {ttl}"
             );
         }
+    }
+
+    #[test]
+    fn from_nothing() {
+        let data = [0x0011_2233_4455_6677, 0xfedc_0000_1234_ffff];
+        let sum = data.iter().fold(Delta::NONE, |sum, word| sum.with(*word));
+        let words: [u16; 8] = core::array::from_fn(|i| (data[i / 4] >> (16 * (i % 4))) as u16);
+        assert_eq!(sum.checksum(), full(&words));
+        assert_eq!(sum.without(data[1]).with(0).checksum(), full(&words[..4]));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 compile_error!("the layout of the flow table is defined for little-endian machines");
 
 pub mod checksum;
+pub mod ecn;
 pub mod flow;
 mod kind;
 pub mod map;

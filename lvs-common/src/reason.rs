@@ -109,6 +109,8 @@ reasons! {
     Decapsulated = 24, Pass, "decapsulated";
     /// UDP without a checksum, from a backend of IPv4 to a client of IPv6, where there must be one.
     NoChecksum = 25, Drop, "no-checksum";
+    /// Not a tunnel that ends here, on a machine that only ends tunnels.
+    NoTunnel = 26, Pass, "no-tunnel";
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use core::mem::offset_of;
 
 use lvs_common::{
     Reason,
+    flow::Tuple as _,
     map::{Address, Backend},
 };
 
-use crate::kernel::Tables;
+use crate::{family::Family, kernel::Tables};
 
 /// A backend at this moment.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,24 @@ pub fn backend<K: Tables>(tables: &K, id: u16) -> Result<Target, Reason> {
 }
 
 impl Target {
+    /// Family of its address, [`Family`](lvs_common::Family) number.
+    #[inline(always)]
+    pub fn family(&self) -> u8 {
+        field!(self.entry, family: u8)
+    }
+
+    /// Whether its address is not of this family.
+    #[inline(always)]
+    pub fn crosses<F: Family>(&self) -> bool {
+        self.family() != F::Tuple::FAMILY as u8
+    }
+
+    /// TUN: how many bits of a tunnel's source come from the flow's hash.
+    #[inline(always)]
+    pub fn entropy(&self) -> u8 {
+        field!(self.entry, entropy: u8)
+    }
+
     /// Its address.
     #[inline(always)]
     pub fn address(&self) -> Address {

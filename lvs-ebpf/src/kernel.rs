@@ -69,8 +69,8 @@ pub trait Tables {
     fn gateway_id(&self, key: &GatewayKey, by: &Interface) -> Option<u32>;
     /// A local address of FULLNAT.
     fn local(&self, number: u32) -> Option<&Address>;
-    /// The cursor on a backend's local addresses and ports.
-    fn port_cursor(&self, backend: u32) -> Option<*mut u64>;
+    /// The cursor on a backend's local addresses and ports, or on the identifications of its tunnels.
+    fn backend_cursor(&self, backend: u32) -> Option<*mut u64>;
     /// Whether tunnels end at this address.
     fn is_endpoint(&self, endpoint: &Endpoint) -> bool;
     /// Whether tunnels may come from this address.
@@ -105,11 +105,11 @@ pub trait Tables {
 
     /// [`nat::keep()`].
     #[inline(always)]
-    fn keep<F: Family>(&self, opening: Opening, now: u32) -> Outcome
+    fn keep<F: Family, R: Family>(&self, opening: Opening, now: u32) -> Outcome
     where
         Self: Sized,
     {
-        nat::keep::<F, Self>(self, opening, now)
+        nat::keep::<F, R, Self>(self, opening, now)
     }
 
     /// [`table::pair::join()`].
@@ -166,6 +166,9 @@ pub trait Frame: Copy {
     fn end(self) -> *mut u8;
     /// Index of the interface it came by.
     fn ingress(self) -> u32;
+    /// The way that the host would send an answer to a packet of this tuple; `None` if it would not, or does
+    /// not know the MAC address on the way.
+    fn route<F: Family>(self, tuple: &F::Tuple) -> Option<GatewayKey>;
     /// Has it begin so many bytes earlier, or later if they are less than none; whether there is room.
     /// Addresses of its bytes are no longer valid then.
     #[must_use]

@@ -9,6 +9,7 @@
 pub mod admit;
 pub mod atomic;
 pub mod backend;
+pub mod decap;
 pub mod family;
 pub mod forward;
 pub mod guard;

@@ -144,6 +144,12 @@ impl Shape {
         (self.0 >> 32) as u32 & 0xff_ffff
     }
 
+    /// Bytes of the IP packet with the plain header of the other family in place of its own, `F`.
+    #[inline(always)]
+    pub const fn len_across<F: crate::family::Family>(self) -> u32 {
+        self.packet_len() - self.network() + <F::Other as crate::family::Family>::HEADER as u32
+    }
+
     /// TTL or hop limit.
     #[inline(always)]
     pub const fn hops(self) -> u8 {

@@ -1,55 +1,51 @@
 //! The walk of a packet: parse, guard, flow lookup or service lookup and schedule, forward, account.
 
+use lvs_common::{
+    ForwardingMode, Reason,
+    map::{FlowEvent, NextHop, Settings},
+    tcp,
+};
+
 use crate::{
     admit::admit,
     atomic::{bounded, opaque},
     backend::{Target, backend},
+    decap::decap,
     family::{Family, V4, V6},
-    forward::{Action, Outcome, dr, may_pass},
+    forward::{Action, Outcome, dr, may_pass, tun},
     guard::guard,
     kernel::{Frame, Tables},
-    nat::{self, Flow, Opening, Origin, answer, request},
+    nat::{self, Flow, Opening, Origin, answer, request, request_across},
     packet::{Link, Packet},
     parse::{Cursor, LONGEST_LINK, ethernet},
     table::{Hit, Segment, advance, find},
-};
-use lvs_common::{
-    Reason,
-    map::{FlowEvent, Settings},
-    tcp,
 };
 
 /// Decides what happens to a frame, and rewrites it if it is to be sent.
 ///
 /// # Errors
-/// The reason why it is not sent; the frame is untouched then.
+/// The reason why it is not sent. The frame is untouched then, but for a tunnel that ended here and, with
+/// [`Reason::Local`], for what the host needs to take it.
 #[inline(always)]
 pub fn walk<K: Tables, X: Frame>(tables: &K, frame: X) -> Result<Action, Reason> {
-    let link = entrance(tables, frame);
-    if link & REFUSED != 0 {
-        return Err(Reason::from_number((link >> 32) as u32).unwrap_or(Reason::Inconsistent));
-    }
-    let outcome = match Link::ether_type_of(link) {
-        V4::ETHER_TYPE => walk_ip::<V4, K, X>(tables, frame, link),
-        V6::ETHER_TYPE => walk_ip::<V6, K, X>(tables, frame, link),
+    let link = ethernet(&mut Cursor::new(frame.start(), frame.end()))?;
+    guard(tables, frame, &link)?;
+    let settings = tables.settings().ok_or(Reason::Inconsistent)?;
+    let bits = if settings.endpoints == 0 {
+        link.to_bits()
+    } else {
+        decap(tables, frame, &link)?
+    };
+    let outcome = match Link::ether_type_of(bits) {
+        V4::ETHER_TYPE => walk_ip::<V4, K, X>(tables, frame, bits),
+        V6::ETHER_TYPE => walk_ip::<V6, K, X>(tables, frame, bits),
         _ => return Err(Reason::NotIp),
     };
     Ok(Action::by(frame, outcome.interface()?))
 }
 
-/// Of the word of [`Link::to_bits`], if there is a reason in its high half instead.
-const REFUSED: u64 = 1 << 8;
-
-/// The Ethernet header of a frame that may come in, as [`Link::to_bits`].
-#[inline(always)]
-fn entrance<K: Tables, X: Frame>(tables: &K, frame: X) -> u64 {
-    let link = || {
-        let link = ethernet(&mut Cursor::new(frame.start(), frame.end()))?;
-        guard(tables, frame, &link)?;
-        Ok(link.to_bits())
-    };
-    link().unwrap_or_else(|reason: Reason| REFUSED | (reason as u64) << 32)
-}
+/// How many backends are tried whose answers could not be told from those of another flow.
+const BACKENDS: usize = 4;
 
 /// Subprograms beside each other, since 512 bytes of stack serve a whole chain of calls. That for packets
 /// of flows that are there is the hot path; the others read the frame once more, or what was left in
@@ -63,15 +59,19 @@ fn walk_ip<F: Family, K: Tables, X: Frame>(tables: &K, frame: X, link: u64) -> O
     if !outcome.is_unknown() {
         return outcome;
     }
-    let outcome = unknown::<F, K, X>(tables, frame, link);
-    let Some(opening) = outcome.opening() else {
-        return outcome;
-    };
-    let outcome = tables.keep::<F>(opening, tables.now());
+    let mut outcome = unknown::<F, K, X>(tables, frame, link);
+    for _ in 0..BACKENDS {
+        outcome = match outcome.opening() {
+            Some(opening) if opening.crosses() => tables.keep::<F, F::Other>(opening, tables.now()),
+            Some(opening) => tables.keep::<F, F>(opening, tables.now()),
+            None => break,
+        };
+    }
     match outcome.flow() {
         Some(flow) => first::<F, K, X>(tables, frame, link, flow),
         // Another CPU has opened it at the same time.
         None if outcome.is_unknown() => known::<F, K, X>(tables, frame, link).or_lost(),
+        None if outcome.opening().is_some() => Outcome::refused(Reason::ReplyTaken),
         None => outcome,
     }
 }
@@ -142,12 +142,16 @@ fn try_unknown<F: Family, K: Tables, X: Frame>(
     // SAFETY: as above.
     unsafe { room.write(*tuple) };
     let id = admit::<F, K>(tables, tuple, tcp_flags).backend()?;
-    let gateway = if nat::translates(backend(tables, id)?.mode) {
-        nat::gateway(tables, frame, &packet.link)?
+    let target = backend(tables, id)?;
+    let gateway = if nat::translates(target.mode) {
+        nat::gateway::<F, K, X>(tables, frame, &packet)?
     } else {
         0
     };
-    Ok(Outcome::open(Opening::new(id, tcp_flags, gateway)))
+    let opening = Opening::new(id, tcp_flags, gateway);
+    Ok(Outcome::open(
+        opening.with_backend(id, target.crosses::<F>()),
+    ))
 }
 
 /// Sends the packet that has just opened a flow.
@@ -198,14 +202,65 @@ pub fn deliver<F: Family, K: Tables, X: Frame>(
         .next_hop(target.next_hop)
         .ok_or(Reason::Inconsistent)?;
     let bytes = u64::from(packet.network.len);
-    let outcome = if nat::translates(target.mode) {
-        may_pass(packet.network.hops, packet.network.len, next_hop)?;
-        let shape = packet.shape();
-        request::<F, K, X>(tables, frame, &packet.tuple, shape, flow, next_hop)
-    } else {
-        dr::<F, X>(frame, packet, next_hop)?
-    };
-    outcome.interface()?;
-    tables.count_packet(target.service, target.id, bytes);
+    let outcome = forward::<F, K, X>(tables, frame, packet, target, flow, next_hop)?;
+    if outcome.is_taken() {
+        tables.count_packet(target.service, target.id, bytes);
+    }
     Ok(outcome)
 }
+
+/// Rewrites the packet as its mode says.
+#[inline(always)]
+fn forward<F: Family, K: Tables, X: Frame>(
+    tables: &K,
+    frame: X,
+    packet: &Packet<F::Tuple>,
+    target: &Target,
+    flow: Flow,
+    next_hop: &NextHop,
+) -> Result<Outcome, Reason> {
+    let (hops, len) = (packet.network.hops, packet.network.len);
+    let (tuple, shape) = (&packet.tuple, packet.shape());
+    match target.mode {
+        NAT | FULL_NAT if target.crosses::<F>() => {
+            may_pass(hops, shape.len_across::<F>(), next_hop)?;
+            Ok(request_across::<F, K, X>(
+                tables, frame, tuple, shape, flow, next_hop,
+            ))
+        }
+        NAT | FULL_NAT => {
+            may_pass(hops, len, next_hop)?;
+            Ok(request::<F, K, X>(
+                tables, frame, tuple, shape, flow, next_hop,
+            ))
+        }
+        _ if next_hop.is_local() => Ok(Outcome::refused(Reason::Local)),
+        TUN if target.crosses::<F>() => {
+            may_pass(hops, len + F::Other::HEADER as u32, next_hop)?;
+            Ok(tun::<F, F::Other, K, X>(
+                tables,
+                frame,
+                tuple,
+                shape,
+                flow.backend(),
+                next_hop,
+            ))
+        }
+        TUN => {
+            may_pass(hops, len + F::HEADER as u32, next_hop)?;
+            Ok(tun::<F, F, K, X>(
+                tables,
+                frame,
+                tuple,
+                shape,
+                flow.backend(),
+                next_hop,
+            ))
+        }
+        _ => dr::<F, X>(frame, packet, next_hop),
+    }
+}
+
+const NAT: u8 = ForwardingMode::Nat as u8;
+const FULL_NAT: u8 = ForwardingMode::FullNat as u8;
+const TUN: u8 = ForwardingMode::Tun as u8;

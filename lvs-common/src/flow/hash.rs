@@ -57,6 +57,17 @@ fn hash(keys: &[u64; KEYS], words: &[u64]) -> u32 {
     mixed((sum >> 32) as u32)
 }
 
+/// A hash of a tuple that everybody may see the results of, and nobody needs a key for.
+#[inline(always)]
+pub fn spread<T: Tuple>(tuple: &T) -> u32 {
+    let mut sum = 0_u64;
+    for word in tuple.words() {
+        sum = (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        sum ^= sum >> 32;
+    }
+    mixed(sum as u32)
+}
+
 /// A bijection: arithmetic progressions of tuples stay so in the sum, and must not in the buckets.
 #[inline(always)]
 const fn mixed(mut hash: u32) -> u32 {

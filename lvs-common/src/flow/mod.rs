@@ -11,7 +11,7 @@ mod tuple;
 mod word;
 
 pub use class::Class;
-pub use hash::{Keys, Places};
+pub use hash::{Keys, Places, spread};
 pub use link::{Link, Slot};
 pub use tuple::{Tuple, Tuple4, Tuple6};
 pub use word::{Stage, Word};

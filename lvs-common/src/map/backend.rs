@@ -35,7 +35,7 @@ entry! {
         /// TUN: the last so many bits of the outer source come from the flow's hash, at most 32.
         pub entropy: u8,
         /// Zero.
-        pub reserved: [u8; 3],
+        pub reserved: [u8; 7],
     }
 }
 
@@ -55,6 +55,6 @@ impl Backend {
         first_port: 0,
         last_port: 0,
         entropy: 0,
-        reserved: [0; 3],
+        reserved: [0; 7],
     };
 }

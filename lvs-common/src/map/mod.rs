@@ -55,8 +55,9 @@ pub mod name {
     pub const GATEWAY_COUNT: &str = "GATEWAY_COUNT";
     /// Local addresses of FULLNAT, [`Address`](super::Address)es.
     pub const LOCALS: &str = "LOCALS";
-    /// Backend id to the cursor on its local addresses and ports, a [`Line`](super::Line).
-    pub const PORTS: &str = "PORTS";
+    /// Backend id to a [`Line`](super::Line): with FULLNAT the cursor on its local addresses and ports, with TUN
+    /// that on the identifications of its tunnels.
+    pub const BACKEND_CURSORS: &str = "BACKEND_CURSORS";
     /// [`RingChunk`](super::RingChunk)s of backend ids.
     pub const RINGS: &str = "RINGS";
     /// Service id to the cursor on its ring, a [`Line`](super::Line).
@@ -98,7 +99,7 @@ pub mod name {
         GATEWAY_IDS,
         GATEWAY_COUNT,
         LOCALS,
-        PORTS,
+        BACKEND_CURSORS,
         RINGS,
         CURSORS,
         LOAD,

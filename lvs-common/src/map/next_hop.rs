@@ -42,6 +42,12 @@ impl NextHop {
         }
     }
 
+    /// Whether it is this machine itself.
+    #[inline(always)]
+    pub const fn is_local(&self) -> bool {
+        self.interface == 0
+    }
+
     /// Bytes of the Ethernet header of a frame to it.
     #[inline(always)]
     pub const fn link_len(&self) -> u32 {

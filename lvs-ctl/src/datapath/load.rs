@@ -95,7 +95,7 @@ impl Datapath {
             (name::LOCALS, sizes.locals),
             (name::ENDPOINTS, sizes.endpoints),
             (name::TUNNEL_SOURCES, sizes.tunnel_sources),
-            (name::PORTS, sizes.backends),
+            (name::BACKEND_CURSORS, sizes.backends),
             (name::SERVICES, sizes.services),
             (name::SERVICE, sizes.services),
             (name::CURSORS, sizes.services),

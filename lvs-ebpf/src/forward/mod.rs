@@ -1,13 +1,20 @@
 //! Sending a packet on: a file a mode, and what they share.
 
+mod across;
 mod dr;
 mod frame;
+mod local;
 mod outcome;
 mod translate;
+mod transport;
+mod tun;
 
+pub use across::across;
 pub use dr::dr;
+pub use local::local;
 pub use outcome::Outcome;
 pub use translate::translate;
+pub use tun::tun;
 
 use lvs_common::{Reason, map::NextHop};
 
@@ -40,7 +47,7 @@ impl Action {
 /// [`Reason::TtlExceeded`], [`Reason::TooBig`].
 #[inline(always)]
 pub fn may_pass(hops: u8, len: u32, next_hop: &NextHop) -> Result<(), Reason> {
-    if hops <= 1 {
+    if hops <= 1 && !next_hop.is_local() {
         return Err(Reason::TtlExceeded);
     }
     if len > next_hop.mtu {

@@ -105,6 +105,12 @@ impl Outcome {
         }
     }
 
+    /// Whether its backend gets it.
+    #[inline(always)]
+    pub const fn is_taken(self) -> bool {
+        self.0 & SENT != 0 || self.0 == Reason::Local as u64
+    }
+
     /// Index of the interface that it leaves by.
     ///
     /// # Errors

@@ -2,7 +2,9 @@
 
 use core::cell::Cell;
 
-use crate::kernel::Frame;
+use lvs_common::map::GatewayKey;
+
+use crate::{family::Family, kernel::Frame};
 
 /// Bytes before the frame, as many as drivers leave (kernel: `XDP_PACKET_HEADROOM`).
 const HEAD_ROOM: usize = 256;
@@ -20,6 +22,7 @@ pub struct Buffer {
     /// Where it has begun at the earliest.
     earliest: Cell<usize>,
     ingress: u32,
+    route: Option<GatewayKey>,
 }
 
 impl Buffer {
@@ -33,7 +36,15 @@ impl Buffer {
             start: Cell::new(HEAD_ROOM),
             earliest: Cell::new(HEAD_ROOM),
             ingress,
+            route: None,
         }
+    }
+
+    /// Has the host know the way back to where it came from.
+    #[must_use]
+    pub fn with_route(mut self, route: GatewayKey) -> Self {
+        self.route = Some(route);
+        self
     }
 
     /// The frame as it is now.
@@ -65,6 +76,10 @@ impl Frame for &Buffer {
 
     fn ingress(self) -> u32 {
         self.ingress
+    }
+
+    fn route<F: Family>(self, _tuple: &F::Tuple) -> Option<GatewayKey> {
+        self.route
     }
 
     fn grow(self, bytes: i32) -> bool {

@@ -124,7 +124,7 @@ pub struct Memory {
     gateways: Vec<OnceLock<NextHop>>,
     gateway_ids: Mutex<HashMap<[u32; 4], u32>>,
     cursors: Vec<AtomicU64>,
-    ports: Vec<AtomicU64>,
+    backend_cursors: Vec<AtomicU64>,
     loads: Vec<AtomicU64>,
     halves4: Box<[Half<HALF4>]>,
     halves6: Box<[Half<HALF6>]>,
@@ -179,7 +179,7 @@ impl Memory {
             gateways: (0..parts.gateways).map(|_| OnceLock::new()).collect(),
             gateway_ids: Mutex::default(),
             cursors: words(parts.services.len()),
-            ports: words(parts.backends.len()),
+            backend_cursors: words(parts.backends.len()),
             loads: words(parts.backends.len()),
             halves4: Half::table(parts.settings.mask4 + 1),
             halves6: Half::table(parts.settings.mask6 + 1),
@@ -455,8 +455,10 @@ impl Tables for Memory {
         self.locals.get(number as usize)
     }
 
-    fn port_cursor(&self, backend: u32) -> Option<*mut u64> {
-        self.ports.get(backend as usize).map(AtomicU64::as_ptr)
+    fn backend_cursor(&self, backend: u32) -> Option<*mut u64> {
+        self.backend_cursors
+            .get(backend as usize)
+            .map(AtomicU64::as_ptr)
     }
 
     fn is_endpoint(&self, endpoint: &Endpoint) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     atomic::load,
     backend::backend,
     family::Family,
-    forward::{Outcome, may_pass, translate},
+    forward::{Outcome, across, may_pass, translate},
     kernel::{Frame, Tables},
     table::{Hit, Segment, advance, entry_of, pair::owner, way},
 };
@@ -38,30 +38,38 @@ fn try_answer<F: Family, K: Tables, X: Frame>(tables: &K, frame: X) -> Result<Ou
     };
     // Without it the packet is nobody's: the host's, for what we know.
     let flow = owner(tables, &reply, now).ok_or(Reason::NoService)?;
-    let client = client::<F, K>(tables, &flow)?;
     let next_hop = tables.gateway(link.note()).ok_or(Reason::Inconsistent)?;
-    may_pass(shape.hops(), shape.packet_len(), next_hop)?;
+    let crosses = flow.slot.family() as u8 != F::Tuple::FAMILY as u8;
+    let len = if crosses {
+        shape.len_across::<F>()
+    } else {
+        shape.packet_len()
+    };
+    may_pass(shape.hops(), len, next_hop)?;
     let target = backend(tables, flow.word.backend())?;
     let timeouts = tables
         .timeouts(target.timeouts)
         .ok_or(Reason::Inconsistent)?;
     let segment = Segment::of_backend(shape.protocol(), shape.tcp_flags());
     advance(tables, &flow, segment, timeouts, now);
-    let outcome = translate::<F, X>(frame, shape, Some(&client.reversed()), next_hop);
+    let outcome = if crosses {
+        let client = client::<F::Other, K>(tables, &flow)?;
+        across::<F, X>(frame, shape, &client.reversed(), next_hop)
+    } else {
+        let client = client::<F, K>(tables, &flow)?;
+        translate::<F, X>(frame, shape, Some(&client.reversed()), next_hop)
+    };
     outcome.interface()?;
     tables.count_answer(target.service, target.id, u64::from(shape.packet_len()));
     Ok(outcome)
 }
 
-/// The client's tuple of a flow.
+/// The client's tuple of a flow, which is of its family.
 ///
 /// # Errors
 /// [`Reason::NoService`] if the flow has ended meanwhile.
 #[inline(always)]
 fn client<F: Family, K: Tables>(tables: &K, flow: &Hit) -> Result<F::Tuple, Reason> {
-    if flow.slot.family() as u8 != F::Tuple::FAMILY as u8 {
-        return Err(Reason::Inconsistent);
-    }
     let entry =
         way::<F, K>(tables, flow.slot.half(), flow.slot.way()).ok_or(Reason::Inconsistent)?;
     // SAFETY: the tuple's words follow the word of an entry of the table of this family.

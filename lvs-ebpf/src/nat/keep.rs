@@ -19,23 +19,36 @@ use crate::{
     },
 };
 
-/// How many backends are tried whose answers could not be told from those of another flow.
-const BACKENDS: usize = 4;
-
 /// The first packet of a flow.
 ///
 /// ```text
-/// bits 0..16  backend        16..24  flags byte of TCP        32..56  gateway of the client
+/// bits 0..16  backend        16..24  flags byte of TCP        24  its backend is of the other family
+///     32..56  gateway of the client
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
 pub struct Opening(u64);
+
+const CROSSES: u64 = 1 << 24;
 
 impl Opening {
     /// With the backend that its turn has come to.
     #[inline(always)]
     pub const fn new(backend: u16, tcp_flags: u8, gateway: u32) -> Self {
         Self(backend as u64 | (tcp_flags as u64) << 16 | (gateway as u64) << 32)
+    }
+
+    /// With another backend, which is of the other family than the packet or not.
+    #[inline(always)]
+    #[must_use]
+    pub const fn with_backend(self, backend: u16, crosses: bool) -> Self {
+        Self(self.0 & !0x0100_ffff | backend as u64 | if crosses { CROSSES } else { 0 })
+    }
+
+    /// Whether its backend is of the other family.
+    #[inline(always)]
+    pub const fn crosses(self) -> bool {
+        self.0 & CROSSES != 0
     }
 
     /// As a word; the highest bits are clear.
@@ -66,39 +79,38 @@ impl Opening {
     }
 }
 
-/// Opens the flow of the tuple in the scratch, with a mode that translates the entry of its answers too.
-/// [`Outcome::UNKNOWN`]: another CPU has opened it at the same time, look it up.
+/// Opens the flow of the tuple in the scratch, with a mode that translates the entry of its answers too,
+/// which are of family `R`.
+///
+/// [`Outcome::UNKNOWN`]: another CPU has opened it at the same time, look it up. [`Outcome::open`]: the answers
+/// could not be told from those of another flow; those of another backend may be.
 #[inline(always)]
-pub fn keep<F: Family, K: Tables>(tables: &K, opening: Opening, now: u32) -> Outcome {
+pub fn keep<F: Family, R: Family, K: Tables>(tables: &K, opening: Opening, now: u32) -> Outcome {
     let Some(scratch) = tables.scratch() else {
         return Outcome::refused(Reason::Inconsistent);
     };
     // SAFETY: this CPU's, and a tuple of this family was written to it.
     let tuple = unsafe { &*(&raw const (*scratch).packet).cast::<F::Tuple>() };
-    let mut id = opening.backend();
-    for _ in 0..BACKENDS {
-        match try_keep::<F, K>(tables, tuple, id, opening, now) {
-            Ok(outcome) => return outcome,
-            // The answers of another backend can be told.
-            Err(Reason::ReplyTaken) => {}
-            Err(reason) => return Outcome::refused(reason),
-        }
-        match admit::<F, K>(tables, tuple, opening.tcp_flags()).backend() {
-            Ok(next) => id = next,
-            Err(reason) => return Outcome::refused(reason),
-        }
+    match try_keep::<F, R, K>(tables, tuple, opening, now) {
+        Err(Reason::ReplyTaken) => {}
+        outcome => return Outcome::of(outcome),
     }
-    Outcome::refused(Reason::ReplyTaken)
+    let next = || {
+        let id = admit::<F, K>(tables, tuple, opening.tcp_flags()).backend()?;
+        let crosses = backend(tables, id)?.crosses::<F>();
+        Ok(Outcome::open(opening.with_backend(id, crosses)))
+    };
+    Outcome::of(next())
 }
 
 #[inline(always)]
-fn try_keep<F: Family, K: Tables>(
+fn try_keep<F: Family, R: Family, K: Tables>(
     tables: &K,
     tuple: &F::Tuple,
-    id: u16,
     opening: Opening,
     now: u32,
 ) -> Result<Outcome, Reason> {
+    let id = opening.backend();
     let target = backend(tables, id)?;
     let timeouts = tables
         .timeouts(target.timeouts)
@@ -108,20 +120,20 @@ fn try_keep<F: Family, K: Tables>(
     if !translates(target.mode) {
         let opened = open::<F, K>(tables, tuple, first, now);
         if opened.is_new() {
+            // Looked up once more, here and below, and not kept meanwhile: the stack is short.
             let target = backend(tables, id)?;
             tables.count_connection(target.service, target.id);
         }
         return Ok(Outcome::opened(Flow::new(opened.backend(), Origin::CLIENT)));
     }
     let mut origin = Origin::CLIENT;
-    let paired = open_pair::<F, F, K>(tables, tuple, first, opening.gateway(), now, |n| {
+    let paired = open_pair::<F, R, K>(tables, tuple, first, opening.gateway(), now, |n| {
         origin = next_origin(tables, &target, n)?;
-        let reply = reply_tuple::<F, K>(tables, &target, tuple, origin)?;
+        let reply = reply_tuple::<F, R, K>(tables, &target, tuple, origin)?;
         Some((reply, origin.0))
     });
     match paired {
         Paired::New => {
-            // Looked up once more, and not kept meanwhile: the stack is short.
             let target = backend(tables, id)?;
             tables.count_connection(target.service, target.id);
             Ok(Outcome::opened(Flow::new(id, origin)))
@@ -146,7 +158,7 @@ fn next_origin<K: Tables>(tables: &K, target: &Target, n: u32) -> Option<Origin>
     if locals == 0 {
         return None;
     }
-    let cursor = tables.port_cursor(target.id)?;
+    let cursor = tables.backend_cursor(target.id)?;
     // SAFETY: `Tables` hands out valid words.
     let turn = unsafe { fetch_add(cursor, 1) };
     let local = turn % u64::from(locals);

@@ -10,7 +10,7 @@ mod request;
 
 pub use answer::answer;
 pub use keep::{Opening, keep};
-pub use request::request;
+pub use request::{request, request_across};
 
 use lvs_common::{
     ForwardingMode, Reason,
@@ -19,11 +19,11 @@ use lvs_common::{
 };
 
 use crate::{
-    atomic::bounded,
+    atomic::{bounded, opaque},
     backend::Target,
     family::Family,
     kernel::{Frame, Tables},
-    packet::Link,
+    packet::Packet,
     parse::read,
 };
 
@@ -95,12 +95,28 @@ pub const fn translates(mode: u8) -> bool {
     mode == ForwardingMode::Nat as u8 || mode == ForwardingMode::FullNat as u8
 }
 
-/// The gateway that a frame came from; the way back leads over it.
+/// The gateway that the way back to a client leads over: the one of the host's route, and where the host
+/// knows none, the one that the frame came from.
+///
+/// They differ where another balancer is in front, which is no way back. The host routes only with
+/// `ip_forward`, and knows nothing of networks behind tags that it has no device for.
 ///
 /// # Errors
 /// [`Reason::NoGateway`] if there are too many.
 #[inline(always)]
-pub fn gateway<K: Tables, X: Frame>(tables: &K, frame: X, link: &Link) -> Result<u32, Reason> {
+pub fn gateway<F: Family, K: Tables, X: Frame>(
+    tables: &K,
+    frame: X,
+    packet: &Packet<F::Tuple>,
+) -> Result<u32, Reason> {
+    let link = &packet.link;
+    if link.tags[0] == 0
+        && let Some(key) = frame.route::<F>(opaque(&packet.tuple))
+        && let Some(ours) = tables.interface(key.interface % INTERFACE_SLOTS)
+        && ours.index == key.interface
+    {
+        return tables.gateway_id(&key, ours).ok_or(Reason::NoGateway);
+    }
     let ingress = frame.ingress();
     let ours = tables
         .interface(ingress % INTERFACE_SLOTS)
@@ -118,24 +134,27 @@ pub fn gateway<K: Tables, X: Frame>(tables: &K, frame: X, link: &Link) -> Result
     tables.gateway_id(&key, ours).ok_or(Reason::NoGateway)
 }
 
-/// The tuple of the answers to a client's packets; `None` if the backend's local addresses are not there.
+/// The tuple of the answers to a client's packets, which are of the backend's family `R`; `None` if the
+/// backend's local addresses are not there, or it has none and is of another family than the client.
 #[inline(always)]
-fn reply_tuple<F: Family, K: Tables>(
+fn reply_tuple<F: Family, R: Family, K: Tables>(
     tables: &K,
     target: &Target,
     tuple: &F::Tuple,
     origin: Origin,
-) -> Option<F::Tuple> {
+) -> Option<R::Tuple> {
     let words = tuple.words();
     let last = words[words.len() - 1];
     let (source, port) = if target.mode == ForwardingMode::FullNat as u8 {
         let number = bounded::<127>(u64::from(origin.0 >> 16)) as u32;
         let local: Address = *tables.local(u32::from(target.locals().0) + number)?;
         (local, origin.0 as u16)
-    } else {
+    } else if F::PROTOCOL == R::PROTOCOL {
         (F::addresses(tuple).0, last as u16)
+    } else {
+        return None;
     };
     let ports = u64::from(target.port()) | u64::from(port) << 16;
     let last = last & !0xffff_ffff | ports;
-    Some(F::between(target.address(), source, last))
+    Some(R::between(target.address(), source, last))
 }

@@ -39,13 +39,25 @@ pub(super) extern "C" fn settle6(places: u64, claim: u32, own: u64, now: u32) ->
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(super) extern "C" fn keep4(opening: u64, now: u32) -> u64 {
-    nat::keep::<V4, _>(&Maps, Opening::from_bits(opening), now).to_bits()
+    nat::keep::<V4, V4, _>(&Maps, Opening::from_bits(opening), now).to_bits()
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(super) extern "C" fn keep6(opening: u64, now: u32) -> u64 {
-    nat::keep::<V6, _>(&Maps, Opening::from_bits(opening), now).to_bits()
+    nat::keep::<V6, V6, _>(&Maps, Opening::from_bits(opening), now).to_bits()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn keep46(opening: u64, now: u32) -> u64 {
+    nat::keep::<V4, V6, _>(&Maps, Opening::from_bits(opening), now).to_bits()
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(super) extern "C" fn keep64(opening: u64, now: u32) -> u64 {
+    nat::keep::<V6, V4, _>(&Maps, Opening::from_bits(opening), now).to_bits()
 }
 
 #[unsafe(no_mangle)]

@@ -1,7 +1,20 @@
 //! The frame, as the walk sees it.
 
-use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_adjust_head, programs::XdpContext};
-use lvs_ebpf::kernel::Frame;
+use aya_ebpf::{
+    bindings::{BPF_FIB_LKUP_RET_SUCCESS, bpf_fib_lookup, xdp_md},
+    helpers::generated::{bpf_fib_lookup as lookup, bpf_xdp_adjust_head},
+    programs::XdpContext,
+};
+use lvs_common::{
+    Family as Number,
+    flow::Tuple as _,
+    map::{GatewayKey, MAX_TAGS},
+};
+use lvs_ebpf::{atomic::opaque, family::Family, kernel::Frame};
+
+/// Numbers of the address families in the kernel (`include/linux/socket.h`).
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
 
 /// The frame under an XDP program.
 #[derive(Clone, Copy)]
@@ -33,6 +46,43 @@ impl Frame for Xdp {
     fn ingress(self) -> u32 {
         // SAFETY: as above.
         unsafe { (*self.0).ingress_ifindex }
+    }
+
+    /// A subprogram of its own, since it takes stack.
+    #[inline(never)]
+    fn route<F: Family>(self, tuple: &F::Tuple) -> Option<GatewayKey> {
+        let tuple = opaque(tuple);
+        let (client, service) = F::addresses(tuple);
+        // SAFETY: all of its fields are numbers.
+        let mut fib: bpf_fib_lookup = unsafe { core::mem::zeroed() };
+        fib.family = match F::Tuple::FAMILY {
+            Number::Ipv4 => AF_INET,
+            Number::Ipv6 => AF_INET6,
+        };
+        fib.l4_protocol = tuple.protocol();
+        fib.ifindex = self.ingress();
+        fib.__bindgen_anon_3.ipv6_src = service.words;
+        fib.__bindgen_anon_4.ipv6_dst = client.words;
+        // SAFETY: the kernel's context and a request of that size.
+        let found = unsafe {
+            lookup(
+                self.0.cast(),
+                &raw mut fib,
+                size_of::<bpf_fib_lookup>() as i32,
+                0,
+            )
+        };
+        if found != i64::from(BPF_FIB_LKUP_RET_SUCCESS) {
+            return None;
+        }
+        let mac = fib.dmac;
+        Some(GatewayKey {
+            interface: fib.ifindex,
+            mac_head: u32::from_le_bytes([mac[0], mac[1], mac[2], mac[3]]),
+            mac_tail: u16::from_le_bytes([mac[4], mac[5]]),
+            tags: [0; MAX_TAGS],
+            reserved: 0,
+        })
     }
 
     #[inline(always)]

@@ -58,7 +58,7 @@ static GATEWAY_COUNT: Array<Line> = Array::with_max_entries(1, 0);
 #[map]
 static LOCALS: Array<Address> = Array::with_max_entries(1, 0);
 #[map]
-static PORTS: Array<Line> = Array::with_max_entries(1, 0);
+static BACKEND_CURSORS: Array<Line> = Array::with_max_entries(1, 0);
 #[map]
 static ENDPOINTS: HashMap<Endpoint, u32> = HashMap::with_max_entries(1, 0);
 #[map]
@@ -245,8 +245,8 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn port_cursor(&self, backend: u32) -> Option<*mut u64> {
-        PORTS.get_ptr_mut(backend).map(<*mut _>::cast)
+    fn backend_cursor(&self, backend: u32) -> Option<*mut u64> {
+        BACKEND_CURSORS.get_ptr_mut(backend).map(<*mut _>::cast)
     }
 
     #[inline(always)]
@@ -307,10 +307,13 @@ impl Tables for Maps {
     }
 
     #[inline(always)]
-    fn keep<F: Family>(&self, opening: Opening, now: u32) -> Outcome {
-        Outcome::from_bits(match F::Tuple::FAMILY {
-            Number::Ipv4 => cold::keep4(opening.to_bits(), now),
-            Number::Ipv6 => cold::keep6(opening.to_bits(), now),
+    fn keep<F: Family, R: Family>(&self, opening: Opening, now: u32) -> Outcome {
+        let opening = opening.to_bits();
+        Outcome::from_bits(match (F::Tuple::FAMILY, R::Tuple::FAMILY) {
+            (Number::Ipv4, Number::Ipv4) => cold::keep4(opening, now),
+            (Number::Ipv6, Number::Ipv6) => cold::keep6(opening, now),
+            (Number::Ipv4, Number::Ipv6) => cold::keep46(opening, now),
+            (Number::Ipv6, Number::Ipv4) => cold::keep64(opening, now),
         })
     }
 

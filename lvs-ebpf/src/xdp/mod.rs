@@ -18,6 +18,16 @@ pub(crate) fn lvs(ctx: XdpContext) -> u32 {
     program::run(&ctx)
 }
 
+/// Takes packets out of tunnels, and nothing else: for backends.
+#[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
+pub(crate) fn decap(ctx: XdpContext) -> u32 {
+    program::decap(&ctx)
+}
+
 /// A pass over part of the flow table; its "packet" is a [`Sweep`](lvs_common::map::Sweep).
 #[xdp]
 #[expect(

@@ -13,7 +13,7 @@ use lvs_common::{
     Reason, Verdict,
     map::{FLUSH_CHUNK, Flush, SWEEP_CHUNK, Sweep},
 };
-use lvs_ebpf::{Action, table, walk};
+use lvs_ebpf::{Action, decap::decap_only, table, walk};
 
 use super::{
     frame::Xdp,
@@ -39,6 +39,15 @@ pub(crate) fn run(ctx: &XdpContext) -> u32 {
         log(ctx, frame_len, reason);
     }
     verdict
+}
+
+/// Takes the packet out of a tunnel that ends here, counts the reason, and gives the verdict.
+#[inline(always)]
+pub(crate) fn decap(ctx: &XdpContext) -> u32 {
+    let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
+    let reason = decap_only(&Maps, Xdp::new(ctx));
+    count_reason(reason, frame_len);
+    verdict_of(reason)
 }
 
 /// Whether every packet is logged, as the loader says: where it is not, the verifier takes the call out.

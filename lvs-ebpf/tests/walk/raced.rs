@@ -129,8 +129,8 @@ impl Tables for Raced<'_> {
     fn local(&self, number: u32) -> Option<&Address> {
         self.memory.local(number)
     }
-    fn port_cursor(&self, backend: u32) -> Option<*mut u64> {
-        self.memory.port_cursor(backend)
+    fn backend_cursor(&self, backend: u32) -> Option<*mut u64> {
+        self.memory.backend_cursor(backend)
     }
     fn is_endpoint(&self, endpoint: &Endpoint) -> bool {
         self.memory.is_endpoint(endpoint)

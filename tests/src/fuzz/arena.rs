@@ -2,7 +2,8 @@
 
 use std::{cell::Cell, io, marker::PhantomData, ptr};
 
-use lvs_ebpf::kernel::Frame;
+use lvs_common::map::GatewayKey;
+use lvs_ebpf::{family::Family, kernel::Frame};
 
 const PAGE: usize = 4096;
 /// Pages for the frame, between two that nobody may touch.
@@ -132,6 +133,10 @@ impl Frame for &Placed<'_> {
 
     fn ingress(self) -> u32 {
         self.ingress
+    }
+
+    fn route<F: Family>(self, _tuple: &F::Tuple) -> Option<GatewayKey> {
+        None
     }
 
     /// There is room at the side where the wall is not, as far as it is watched.
