@@ -64,6 +64,13 @@ impl Probe {
         self
     }
 
+    /// Without the VLAN tags it has.
+    #[must_use]
+    pub fn without_tags(mut self) -> Self {
+        self.tags.clear();
+        self
+    }
+
     /// With these IPv4 options, up to 40 bytes, a multiple of four.
     #[must_use]
     pub fn options(mut self, options: &[u8]) -> Self {

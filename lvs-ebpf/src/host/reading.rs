@@ -8,11 +8,11 @@ use lvs_common::{
 
 use super::flows::AnyTuple;
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
+pub(super) const IPV4: u16 = 0x0800;
+pub(super) const IPV6: u16 = 0x86dd;
 const TAGS: [u16; 2] = [0x8100, 0x88a8];
 /// Bytes of an Ethernet header with two tags: no IP packet fits into a frame that is shorter.
-const SHORTEST: usize = 22;
+pub(super) const SHORTEST: usize = 22;
 /// Next header of a fragment of IPv6.
 const FRAGMENT6: u8 = 44;
 
@@ -92,24 +92,32 @@ pub fn read(frame: &[u8], mac: Option<[u8; 6]>) -> Result<Reading, Reason> {
         return Err(Reason::Truncated);
     }
     let destination: [u8; 6] = bytes(frame, 0)?;
-    let mut tags = [0; MAX_TAGS];
+    let (tags, ether_type) = link(frame)?;
+    if Some(destination) != mac {
+        return Err(Reason::NotOurFrame);
+    }
+    let network = 14 + 4 * tags.iter().flatten().count();
+    let tags = tags.map(Option::unwrap_or_default);
+    match ether_type {
+        IPV4 => read4(frame, network, tags),
+        IPV6 => read6(frame, network, tags),
+        _ => Err(Reason::NotIp),
+    }
+}
+
+/// VLAN ids of a frame, outermost first, and the `EtherType` of what follows.
+pub(super) fn link(frame: &[u8]) -> Result<([Option<u16>; MAX_TAGS], u16), Reason> {
+    let mut tags = [None; MAX_TAGS];
     let mut at = 12;
     let mut ether_type = number(frame, at)?;
     for tag in &mut tags {
         if TAGS.contains(&ether_type) {
-            *tag = number(frame, at + 2)? & 0x0fff;
+            *tag = Some(number(frame, at + 2)? & 0x0fff);
             at += 4;
             ether_type = number(frame, at)?;
         }
     }
-    if Some(destination) != mac {
-        return Err(Reason::NotOurFrame);
-    }
-    match ether_type {
-        IPV4 => read4(frame, at + 2, tags),
-        IPV6 => read6(frame, at + 2, tags),
-        _ => Err(Reason::NotIp),
-    }
+    Ok((tags, ether_type))
 }
 
 fn read4(frame: &[u8], network: usize, tags: [u16; MAX_TAGS]) -> Result<Reading, Reason> {

@@ -159,6 +159,13 @@ impl Setup {
             .extend(locals.iter().map(|local| Address::from(*local)));
     }
 
+    /// Has packets of a backend's flows tunnelled; the last `entropy` bits of the tunnels' source vary.
+    pub fn tun(&mut self, backend: u16, entropy: u8) {
+        let entry = &mut self.backends[usize::from(backend)];
+        entry.mode = ForwardingMode::Tun as u8;
+        entry.entropy = entropy;
+    }
+
     /// Lets tunnels end at this address of the balancer.
     pub fn endpoint(&mut self, address: IpAddr) {
         self.endpoints.push(address.into());

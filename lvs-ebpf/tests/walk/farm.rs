@@ -73,9 +73,14 @@ impl Site {
 
     /// A packet of that client with these TCP flags, if it is TCP.
     pub(crate) fn packet(self, client: u16, flags: u8) -> Probe {
+        self.packet_of(self.client(client), flags)
+    }
+
+    /// The same of any client.
+    pub(crate) fn packet_of(self, client: SocketAddr, flags: u8) -> Probe {
         match self.protocol() {
-            Protocol::Tcp => Probe::tcp(LAN_MAC, self.client(client), self.vip(), flags),
-            Protocol::Udp => Probe::udp(LAN_MAC, self.client(client), self.vip()),
+            Protocol::Tcp => Probe::tcp(LAN_MAC, client, self.vip(), flags),
+            Protocol::Udp => Probe::udp(LAN_MAC, client, self.vip()),
         }
     }
 

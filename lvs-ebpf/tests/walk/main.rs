@@ -1,6 +1,8 @@
 //! The walk of a packet, on the host: the very code of the XDP program with maps in memory.
 
 #[cfg(test)]
+mod across;
+#[cfg(test)]
 mod direct;
 #[cfg(test)]
 mod eviction;
@@ -8,6 +10,8 @@ mod eviction;
 mod farm;
 #[cfg(test)]
 mod kernel;
+#[cfg(test)]
+mod local;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
@@ -38,3 +42,5 @@ mod states;
 mod threads;
 #[cfg(test)]
 mod timeouts;
+#[cfg(test)]
+mod tunnel;

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, io, marker::PhantomData, ptr};
 
-use lvs_common::map::GatewayKey;
+use lvs_common::map::{GatewayKey, MAX_TAGS};
 use lvs_ebpf::{family::Family, kernel::Frame};
 
 const PAGE: usize = 4096;
@@ -136,7 +136,14 @@ impl Frame for &Placed<'_> {
     }
 
     fn route<F: Family>(self, _tuple: &F::Tuple) -> Option<GatewayKey> {
-        None
+        let knows = (self.end as usize).is_multiple_of(4);
+        knows.then_some(GatewayKey {
+            interface: self.ingress,
+            mac_head: 0,
+            mac_tail: 0,
+            tags: [0; MAX_TAGS],
+            reserved: 0,
+        })
     }
 
     /// There is room at the side where the wall is not, as far as it is watched.

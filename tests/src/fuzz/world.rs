@@ -42,9 +42,19 @@ enum Place {
     Translated,
     /// As before, on both sides.
     FullyTranslated,
+    /// As before, and they are of the other family.
+    Across,
+    /// In the other end of tunnels of their own family.
+    Tunnelled,
+    /// Of those of the other family, from varying sources.
+    TunnelledAcross,
+    /// The balancer itself.
+    Here,
+    /// As before, and packets to them are translated.
+    TranslatedHere,
 }
 
-const SERVICES: [(Protocol, &str, Place); 15] = [
+const SERVICES: [(Protocol, &str, Place); 23] = [
     (Protocol::Tcp, "10.0.0.29:80", Place::Near),
     (Protocol::Udp, "10.0.0.29:53", Place::Near),
     (Protocol::Tcp, "[2001:db8::29]:80", Place::Near),
@@ -60,6 +70,14 @@ const SERVICES: [(Protocol, &str, Place); 15] = [
     (Protocol::Tcp, "10.0.0.35:80", Place::Translated),
     (Protocol::Tcp, "[2001:db8::36]:80", Place::FullyTranslated),
     (Protocol::Udp, "10.0.0.36:53", Place::FullyTranslated),
+    (Protocol::Tcp, "10.0.0.37:80", Place::Across),
+    (Protocol::Udp, "[2001:db8::37]:53", Place::Across),
+    (Protocol::Tcp, "[2001:db8::38]:80", Place::Tunnelled),
+    (Protocol::Udp, "10.0.0.38:53", Place::Tunnelled),
+    (Protocol::Tcp, "10.0.0.39:80", Place::TunnelledAcross),
+    (Protocol::Udp, "[2001:db8::39]:53", Place::TunnelledAcross),
+    (Protocol::Tcp, "10.0.0.40:80", Place::Here),
+    (Protocol::Udp, "[2001:db8::40]:53", Place::TranslatedHere),
 ];
 
 /// Port of backends whose packets are translated.
@@ -95,16 +113,28 @@ pub(super) fn memory(seed: u64) -> Memory {
             let hop = match place {
                 Place::Far => setup.next_hop(NextHop::new(DMZ, MTU, mac, DMZ_MAC)),
                 Place::Unresolved => 0,
-                Place::Near | Place::Nowhere | Place::Translated | Place::FullyTranslated => {
-                    setup.next_hop(NextHop::new(LAN, MTU, mac, LAN_MAC))
+                Place::Here | Place::TranslatedHere => setup.next_hop(NextHop::LOCAL),
+                Place::Tunnelled | Place::TunnelledAcross => {
+                    let mut hop = NextHop::new(LAN, MTU, mac, LAN_MAC);
+                    let crosses = place == Place::TunnelledAcross;
+                    hop.source = tunnel_source(vip.is_ipv4() == crosses).into();
+                    setup.next_hop(hop)
                 }
+                Place::Near
+                | Place::Nowhere
+                | Place::Translated
+                | Place::FullyTranslated
+                | Place::Across => setup.next_hop(NextHop::new(LAN, MTU, mac, LAN_MAC)),
                 Place::Tagged => {
                     let mut hop = NextHop::new(LAN, MTU, mac, LAN_MAC);
                     hop.tags = TAGS;
                     setup.next_hop(hop)
                 }
             };
-            let address = backend(vip, weight);
+            let address = match place {
+                Place::Across | Place::TunnelledAcross => backend(other(vip), weight),
+                _ => backend(vip, weight),
+            };
             // Where it is one backend alone, two services get in each other's way.
             let weight = match place {
                 Place::Nowhere => 0,
@@ -113,10 +143,15 @@ pub(super) fn memory(seed: u64) -> Memory {
             };
             let backend = setup.backend(id, address.ip(), u16::from(weight), hop);
             match place {
-                Place::Translated => setup.nat(backend, Some(PORT)),
+                Place::Translated | Place::TranslatedHere => setup.nat(backend, Some(PORT)),
                 Place::FullyTranslated => {
                     setup.full_nat(backend, Some(PORT), &[local(vip)], LOCAL_PORTS);
                 }
+                Place::Across => {
+                    setup.full_nat(backend, Some(PORT), &[local(other(vip))], LOCAL_PORTS);
+                }
+                Place::Tunnelled => setup.tun(backend, 0),
+                Place::TunnelledAcross => setup.tun(backend, 12),
                 _ => {}
             }
         }
@@ -129,7 +164,69 @@ pub(super) fn memory(seed: u64) -> Memory {
             },
         );
     }
+    for is_v6 in [false, true] {
+        setup.endpoint(endpoint(is_v6));
+        setup.tunnels_from(tunnel_source(is_v6), if is_v6 { 64 } else { 16 });
+    }
     setup.build()
+}
+
+/// An address of the other family than this one.
+fn other(vip: SocketAddr) -> SocketAddr {
+    address(if vip.is_ipv4() {
+        "[2001:db8::1]:1"
+    } else {
+        "10.0.0.1:1"
+    })
+}
+
+/// Where tunnels of a family begin.
+fn tunnel_source(is_v6: bool) -> IpAddr {
+    let text = if is_v6 { "2001:db8:f::" } else { "172.16.0.0" };
+    text.parse().expect("a constant address")
+}
+
+/// Where those of clients in front end.
+fn endpoint(is_v6: bool) -> IpAddr {
+    let text = if is_v6 { "2001:db8::2" } else { "10.0.0.2" };
+    text.parse().expect("a constant address")
+}
+
+/// The frame with its IP packet in a tunnel that ends here, or nearly.
+fn tunnelled(random: &mut SmallRng, frame: &[u8]) -> Vec<u8> {
+    let is_v6: bool = random.random();
+    let ecn = random.random_range(0..4_u8);
+    let tags = frame[12..].chunks(4).take_while(|tag| is_tag(tag)).count();
+    let (link, packet) = frame.split_at(14 + 4 * tags);
+    let protocol = if packet[0] >> 4 == 4 { 4 } else { 41 };
+    let source = match (tunnel_source(is_v6), random.random_ratio(1, 16)) {
+        (_, true) => endpoint(is_v6),
+        (source, false) => source,
+    };
+    let len = packet.len() as u16;
+    let mut outer = match source {
+        IpAddr::V4(_) => {
+            let [high, low] = (len + 20).to_be_bytes();
+            vec![0x45, ecn, high, low, 0, 0, 0x40, 0, 60, protocol, 0, 0]
+        }
+        IpAddr::V6(_) => {
+            let [high, low] = len.to_be_bytes();
+            vec![0x60, ecn << 4, 0, 0, high, low, protocol, 60]
+        }
+    };
+    for address in [source, endpoint(is_v6)] {
+        match address {
+            IpAddr::V4(ip) => outer.extend(ip.octets()),
+            IpAddr::V6(ip) => outer.extend(ip.octets()),
+        }
+    }
+    let ether_type = if is_v6 { [0x86, 0xdd] } else { [0x08, 0] };
+    [&link[..link.len() - 2], &ether_type, &outer, packet].concat()
+}
+
+/// Whether these bytes are a VLAN tag.
+fn is_tag(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x81, 0, ..] | [0x88, 0xa8, ..])
 }
 
 /// A backend of a service, with the port of those that are translated. Services share them.
@@ -159,7 +256,7 @@ fn answer(
     client: SocketAddr,
 ) -> Probe {
     let from = backend(service, random.random_range(0..4));
-    let to = if random.random() {
+    let to = if random.random() && client.is_ipv4() == service.is_ipv4() {
         client
     } else {
         SocketAddr::new(local(service), random.random_range(LOCAL_PORTS))
@@ -208,7 +305,12 @@ pub(super) fn packet(random: &mut SmallRng) -> Vec<u8> {
         Protocol::Udp => Probe::udp(LAN_MAC, client, service),
     };
     if random.random_ratio(1, 6) {
-        probe = answer(random, protocol, service, client);
+        let side = if place == Place::Across {
+            other(service)
+        } else {
+            service
+        };
+        probe = answer(random, protocol, side, client);
     }
     probe = probe.hops(match random.random_range(0..20) {
         0 => 0,
@@ -229,6 +331,9 @@ pub(super) fn packet(random: &mut SmallRng) -> Vec<u8> {
         _ => random.random_range(0..40),
     };
     let mut frame = probe.payload(payload).frame();
+    if random.random_ratio(1, 8) {
+        frame = tunnelled(random, &frame);
+    }
     if random.random_ratio(1, 16) {
         // Another gateway.
         frame[11] = random.random_range(0..6);
