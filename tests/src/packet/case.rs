@@ -85,6 +85,16 @@ impl Case {
         Self::forwarded(description, frame, backend, hop, verdict, reason)
     }
 
+    /// The frame is left to the host as another one, for this reason.
+    pub fn passed(
+        description: impl fmt::Display,
+        frame: &Frame,
+        after: &Frame,
+        reason: Reason,
+    ) -> Self {
+        Self::new(description, frame.bytes(), Xdp::Pass, reason).becoming(after)
+    }
+
     fn forwarded(
         description: impl fmt::Display,
         frame: &Frame,
@@ -93,21 +103,36 @@ impl Case {
         verdict: Xdp,
         reason: Reason,
     ) -> Self {
-        let mut case = Self::new(description, frame.bytes(), verdict, reason);
-        case.after = frame.clone().forwarded(hop).bytes();
-        let bytes = signed(frame.ip_len());
-        for who in counters_of(backend) {
-            case = case
-                .and(&format!("{who}.packets"), 1)
-                .and(&format!("{who}.bytes"), bytes);
-        }
-        case
+        Self::new(description, frame.bytes(), verdict, reason)
+            .becoming(&frame.clone().forwarded(hop))
+            .counted(frame, backend)
     }
 
-    /// The frame gets these tags instead of its own: their `EtherType` and id.
+    /// It is another frame that comes out.
     #[must_use]
-    pub fn retagged(mut self, frame: &Frame, tags: &[(u16, u16)], hop: &Hop) -> Self {
-        self.after = frame.clone().tags(tags).forwarded(hop).bytes();
+    pub fn becoming(mut self, after: &Frame) -> Self {
+        self.after = after.bytes();
+        self
+    }
+
+    /// It is another frame that comes in: the packet in a tunnel.
+    #[must_use]
+    pub fn arriving(mut self, frame: &Frame) -> Self {
+        let before = signed(self.frame.len());
+        self.frame = frame.bytes();
+        let more = signed(self.frame.len()) - before;
+        let counter = format!("reason.{}.bytes", self.reason.as_str());
+        self.and(&counter, more)
+    }
+
+    /// The packet counts for this backend and its service.
+    #[must_use]
+    pub fn counted(mut self, packet: &Frame, backend: &str) -> Self {
+        for who in counters_of(backend) {
+            self = self
+                .and(&format!("{who}.packets"), 1)
+                .and(&format!("{who}.bytes"), signed(packet.ip_len()));
+        }
         self
     }
 

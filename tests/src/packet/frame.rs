@@ -5,16 +5,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use etherparse::{
-    IpFragOffset, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv4Options, Ipv6Extensions,
-    Ipv6Header, PacketBuilder, TcpHeader,
-};
+use etherparse::{IpNumber, NetSlice, PacketBuilder, SlicedPacket, TcpHeader, TransportSlice};
 use lvs_common::{Protocol, tcp};
 
-use super::Hop;
+use super::{Hop, IpHeader};
 
 /// The MAC address that rigs give to the interface that frames come by.
-pub(super) const BALANCER_MAC: [u8; 6] = [0x02, 0x1b, 0, 0, 0, 0x01];
+pub const BALANCER_MAC: [u8; 6] = [0x02, 0x1b, 0, 0, 0, 0x01];
 
 /// The MAC address of the router that clients' frames come from.
 const ROUTER_MAC: [u8; 6] = [0x02, 0x10, 0, 0, 0, 0xfe];
@@ -23,19 +20,22 @@ const ROUTER_MAC: [u8; 6] = [0x02, 0x10, 0, 0, 0, 0xfe];
 const ETHERNET: usize = 14;
 const TAG: usize = 4;
 
-/// A TCP segment or UDP datagram of a client to a service.
+/// Where the checksum is in a UDP header.
+const UDP_CHECKSUM: usize = 6;
+
+/// A TCP segment or UDP datagram of a client to a service, or of a backend to a client.
 #[derive(Clone, Debug)]
 pub struct Frame {
     destination_mac: [u8; 6],
     source_mac: [u8; 6],
     tags: Vec<(u16, u16)>,
-    source: SocketAddr,
-    destination: SocketAddr,
+    /// Of the tunnel that the packet is in.
+    outer: Option<IpHeader>,
+    ip: IpHeader,
+    ports: [u16; 2],
     protocol: Protocol,
     flags: u8,
-    hops: u8,
-    options: Vec<u8>,
-    identification: u16,
+    has_checksum: bool,
     payload: usize,
 }
 
@@ -46,13 +46,12 @@ impl Frame {
             destination_mac: BALANCER_MAC,
             source_mac: ROUTER_MAC,
             tags: Vec::new(),
-            source,
-            destination,
+            outer: None,
+            ip: IpHeader::new(source.ip(), destination.ip()),
+            ports: [source.port(), destination.port()],
             protocol: Protocol::Tcp,
             flags,
-            hops: 64,
-            options: Vec::new(),
-            identification: 0x1d05,
+            has_checksum: true,
             payload: 0,
         }
     }
@@ -76,7 +75,7 @@ impl Frame {
     /// With this TTL or hop limit.
     #[must_use]
     pub const fn hops(mut self, hops: u8) -> Self {
-        self.hops = hops;
+        self.ip.hops = hops;
         self
     }
 
@@ -98,14 +97,58 @@ impl Frame {
     /// With these IPv4 options, a multiple of four bytes of them.
     #[must_use]
     pub fn options(mut self, options: &[u8]) -> Self {
-        self.options = options.to_vec();
+        self.ip.options = options.to_vec();
         self
     }
 
     /// With this IPv4 identification, which is there to choose the header's checksum by.
     #[must_use]
     pub const fn identification(mut self, identification: u16) -> Self {
-        self.identification = identification;
+        self.ip.identification = identification;
+        self
+    }
+
+    /// With this traffic class or type of service.
+    #[must_use]
+    pub const fn traffic_class(mut self, traffic_class: u8) -> Self {
+        self.ip.traffic_class = traffic_class;
+        self
+    }
+
+    /// With this IPv6 flow label.
+    #[must_use]
+    pub const fn flow_label(mut self, flow_label: u32) -> Self {
+        self.ip.flow_label = flow_label;
+        self
+    }
+
+    /// With this don't-fragment bit of IPv4; set otherwise.
+    #[must_use]
+    pub const fn dont_fragment(mut self, is_set: bool) -> Self {
+        self.ip.dont_fragment = is_set;
+        self
+    }
+
+    /// Without a checksum of UDP: 0 instead.
+    #[must_use]
+    pub const fn without_checksum(mut self) -> Self {
+        self.has_checksum = false;
+        self
+    }
+
+    /// From and to these addresses and ports instead, of whichever family.
+    #[must_use]
+    pub const fn between(mut self, source: SocketAddr, destination: SocketAddr) -> Self {
+        self.ip.source = source.ip();
+        self.ip.destination = destination.ip();
+        self.ports = [source.port(), destination.port()];
+        self
+    }
+
+    /// In a tunnel with this header.
+    #[must_use]
+    pub fn within(mut self, outer: IpHeader) -> Self {
+        self.outer = Some(outer);
         self
     }
 
@@ -123,17 +166,52 @@ impl Frame {
         self
     }
 
+    /// From this MAC address instead of the router's.
+    #[must_use]
+    pub const fn from_mac(mut self, mac: [u8; 6]) -> Self {
+        self.source_mac = mac;
+        self
+    }
+
     /// The frame that a backend behind `hop` has to get: everything as it was but the MAC addresses
     /// and one hop.
     #[must_use]
     pub const fn forwarded(mut self, hop: &Hop) -> Self {
         self.destination_mac = hop.to;
         self.source_mac = hop.from;
-        self.hops -= 1;
+        self.ip.hops -= 1;
         self
     }
 
-    /// Bytes of the IP packet.
+    /// The IP header, the inner one of a tunnel.
+    pub const fn ip(&self) -> &IpHeader {
+        &self.ip
+    }
+
+    /// Address and port that the packet comes from.
+    pub const fn source(&self) -> SocketAddr {
+        SocketAddr::new(self.ip.source, self.ports[0])
+    }
+
+    /// Address and port that it goes to.
+    pub const fn destination(&self) -> SocketAddr {
+        SocketAddr::new(self.ip.destination, self.ports[1])
+    }
+
+    /// The way back to where the frame comes from.
+    pub fn back(&self) -> Hop {
+        let mut hop = Hop {
+            to: self.source_mac,
+            from: self.destination_mac,
+            ..Hop::neighbour(0)
+        };
+        for (id, (_, control)) in hop.tags.iter_mut().zip(&self.tags) {
+            *id = control & 0xfff;
+        }
+        hop
+    }
+
+    /// Bytes of the IP packet, the outer one of a tunnel.
     pub fn ip_len(&self) -> usize {
         self.bytes().len() - self.ip_offset()
     }
@@ -145,68 +223,62 @@ impl Frame {
 
     /// The frame as it is on the wire.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut packet = Vec::new();
-        self.write_packet(&mut packet);
-        // The builder knows no stacked tags of the same EtherType; so they are put in by hand.
-        let (ethernet, packet) = packet.split_at(ETHERNET);
-        let mut frame = ethernet[..12].to_vec();
+        let mut frame = [self.destination_mac, self.source_mac].concat();
         for (ether_type, control) in &self.tags {
             frame.extend(ether_type.to_be_bytes());
             frame.extend(control.to_be_bytes());
         }
-        frame.extend(&ethernet[12..]);
-        frame.extend(packet);
+        let first = self.outer.as_ref().unwrap_or(&self.ip);
+        frame.extend(first.ether_type().to_be_bytes());
+        let packet = self.packet();
+        match &self.outer {
+            Some(outer) => frame.extend(outer.wrap(self.ip.number(), &packet)),
+            None => frame.extend(packet),
+        }
         frame
     }
 
-    /// Writes the frame without tags.
-    fn write_packet(&self, to: &mut Vec<u8>) {
+    /// The IP packet, the inner one of a tunnel.
+    fn packet(&self) -> Vec<u8> {
         let payload: Vec<u8> = (0..self.payload).map(|i| i as u8).collect();
-        let (source, destination) = (self.source.port(), self.destination.port());
-        let builder =
-            PacketBuilder::ethernet2(self.source_mac, self.destination_mac).ip(self.ip_header());
+        let [source, destination] = self.ports;
+        let ip = self.ip.headers(IpNumber(self.protocol as u8));
+        let transport = ip.header_len();
+        let builder = PacketBuilder::ip(ip);
+        let mut packet = Vec::new();
         let written = match self.protocol {
-            Protocol::Udp => builder.udp(source, destination).write(to, &payload),
+            Protocol::Udp => builder
+                .udp(source, destination)
+                .write(&mut packet, &payload),
             Protocol::Tcp => {
                 let mut header = TcpHeader::new(source, destination, 0x2026_0701, 64_240);
                 header.syn = self.flags & tcp::SYN != 0;
                 header.ack = self.flags & tcp::ACK != 0;
                 header.fin = self.flags & tcp::FIN != 0;
                 header.rst = self.flags & tcp::RST != 0;
-                builder.tcp_header(header).write(to, &payload)
+                builder.tcp_header(header).write(&mut packet, &payload)
             }
         };
-        assert!(written.is_ok(), "no such frame: {written:?}");
-    }
-
-    fn ip_header(&self) -> IpHeaders {
-        match (self.source.ip(), self.destination.ip()) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let options = Ipv4Options::try_from(self.options.as_slice());
-                let header = Ipv4Header {
-                    identification: self.identification,
-                    dont_fragment: true,
-                    fragment_offset: IpFragOffset::ZERO,
-                    time_to_live: self.hops,
-                    protocol: IpNumber(self.protocol as u8),
-                    source: source.octets(),
-                    destination: destination.octets(),
-                    options: options.unwrap_or_default(),
-                    ..Ipv4Header::default()
-                };
-                IpHeaders::Ipv4(header, Ipv4Extensions::default())
-            }
-            (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                let header = Ipv6Header {
-                    hop_limit: self.hops,
-                    next_header: IpNumber(self.protocol as u8),
-                    source: source.octets(),
-                    destination: destination.octets(),
-                    ..Ipv6Header::default()
-                };
-                IpHeaders::Ipv6(header, Ipv6Extensions::default())
-            }
-            (source, destination) => unreachable!("{source} and {destination} in one packet"),
+        assert!(written.is_ok(), "no such packet: {written:?}");
+        if self.protocol == Protocol::Udp && !self.has_checksum {
+            packet[transport + UDP_CHECKSUM..][..2].fill(0);
         }
+        packet
     }
+}
+
+/// Address and port that a frame comes from, if it is one of TCP or UDP.
+pub fn source(frame: &[u8]) -> Option<SocketAddr> {
+    let packet = SlicedPacket::from_ethernet(frame).ok()?;
+    let address: IpAddr = match packet.net? {
+        NetSlice::Ipv4(ip) => ip.header().source_addr().into(),
+        NetSlice::Ipv6(ip) => ip.header().source_addr().into(),
+        NetSlice::Arp(_) => return None,
+    };
+    let port = match packet.transport? {
+        TransportSlice::Tcp(tcp) => tcp.source_port(),
+        TransportSlice::Udp(udp) => udp.source_port(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(address, port))
 }

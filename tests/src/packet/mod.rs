@@ -12,13 +12,15 @@
 mod case;
 mod dump;
 mod frame;
+mod ip_header;
 mod rig;
 mod spec;
 mod state;
 
 pub use case::{Case, Xdp};
 pub use dump::compare;
-pub use frame::Frame;
+pub use frame::{BALANCER_MAC, Frame, source};
+pub use ip_header::IpHeader;
 pub use rig::{HZ, INGRESS, Rig};
 pub use spec::{BackendSpec, Hop, ServiceSpec};
 pub use state::{Changes, State};

@@ -1,8 +1,9 @@
 //! The loaded program with services of a test's choice.
 
-use std::ops::RangeInclusive;
+use std::{net::IpAddr, ops::RangeInclusive};
 
 use anyhow::{Context as _, Result};
+use aya::{TestRun as _, TestRunOptions};
 use lvs_common::{
     Family, Reason, Scheduler,
     flow::{Keys, Stage, Word},
@@ -15,6 +16,9 @@ use lvs_common::{
 use lvs_ctl::datapath::{Datapath, Flow, FlowReader, Pins, Sizes, StatsReader};
 
 use super::{Case, Hop, ServiceSpec, State, Xdp, compare, frame::BALANCER_MAC, require_root};
+
+/// Name of the program that walks frames.
+const PROGRAM: &str = "lvs";
 
 /// Index of the interface that test runs come by: the kernel says the loopback interface, always 1.
 pub const INGRESS: u32 = 1;
@@ -31,6 +35,9 @@ pub const HZ: u32 = 250;
 /// Local ports of every service that has local addresses.
 const LOCAL_PORTS: RangeInclusive<u16> = 5_000..=65_535;
 
+/// Addresses at which tunnels end, and prefixes that they may come from, that a test may add.
+const TUNNELS: u32 = 4;
+
 /// Next hops and ring chunks that a test may add later.
 const SPARE: u32 = 16;
 
@@ -40,6 +47,7 @@ pub struct Rig {
     pub datapath: Datapath,
     stats: StatsReader,
     flows: FlowReader,
+    settings: Settings,
     timeouts: Timeouts,
     /// Names; the index is the id.
     services: Vec<String>,
@@ -80,8 +88,8 @@ impl Rig {
             services: services.len().max(1) as u32,
             timeouts: 1,
             locals: (services.iter().map(|s| s.locals.len()).sum::<usize>() as u32).max(1),
-            endpoints: 1,
-            tunnel_sources: 1,
+            endpoints: TUNNELS,
+            tunnel_sources: TUNNELS,
             backends,
             next_hops: backends + SPARE,
             ring_chunks: chunks as u32 + SPARE,
@@ -107,6 +115,7 @@ impl Rig {
             stats: datapath.stats()?,
             flows: datapath.flows()?,
             datapath,
+            settings,
             timeouts,
             services: Vec::new(),
             backends: vec!["nobody".to_owned()],
@@ -145,6 +154,7 @@ impl Rig {
                 locals: spec.locals.len() as u16,
                 first_port: *LOCAL_PORTS.start(),
                 last_port: *LOCAL_PORTS.end(),
+                entropy: backend.entropy,
                 ..Backend::NONE
             };
             self.datapath.write_backend(id.into(), entry)?;
@@ -194,6 +204,18 @@ impl Rig {
         Ok(ring)
     }
 
+    /// Lets frames come by another interface with this MAC address, too: see [`Rig::walk_by`].
+    pub fn add_interface(&mut self, index: u32, mac: [u8; 6]) -> Result<()> {
+        self.datapath.set_interface(index, mac, 1500)
+    }
+
+    /// Lets tunnels end at this address.
+    pub fn end_tunnels(&mut self, at: IpAddr) -> Result<()> {
+        self.settings.endpoints = 1;
+        self.datapath.set_settings(self.settings)?;
+        self.datapath.add_endpoint(at)
+    }
+
     /// Pins the maps and the sweep program, as the director does.
     pub fn pin(&mut self, pins: &Pins) -> Result<()> {
         self.datapath.pin(pins)?;
@@ -237,8 +259,24 @@ impl Rig {
     /// What the program makes of a frame.
     pub fn walk(&self, frame: &[u8]) -> Result<(Xdp, Vec<u8>)> {
         let (verdict, after) = self.datapath.try_frame(frame)?;
-        let verdict = Xdp::ALL.get(verdict as usize).copied();
-        Ok((verdict.context("a verdict that does not exist")?, after))
+        Ok((verdict_of(verdict)?, after))
+    }
+
+    /// What it makes of one that comes by the interface of this index, which there must be in the
+    /// network namespace of the thread.
+    pub fn walk_by(&self, interface: u32, frame: &[u8]) -> Result<(Xdp, Vec<u8>)> {
+        // Of the kernel's `struct xdp_md`: data, data_end, data_meta, ingress_ifindex, rx_queue_index.
+        let context = [0, frame.len() as u32, 0, interface, 0].map(u32::to_ne_bytes);
+        let mut after = vec![0; frame.len() + 256];
+        let result = self.datapath.program(PROGRAM)?.test_run(TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut after),
+            ctx_in: Some(context.as_flattened()),
+            ..TestRunOptions::default()
+        });
+        let result = result.with_context(|| format!("no frame can come by {interface}"))?;
+        after.truncate(result.data_size_out as usize);
+        Ok((verdict_of(result.return_value)?, after))
     }
 
     /// The value of every counter now.
@@ -329,6 +367,11 @@ impl Rig {
         );
         Ok(())
     }
+}
+
+fn verdict_of(number: u32) -> Result<Xdp> {
+    let verdict = Xdp::ALL.get(number as usize).copied();
+    verdict.context("a verdict that does not exist")
 }
 
 fn position(names: &[String], name: &str) -> Result<u32> {

@@ -22,9 +22,21 @@ pub struct Hop {
     pub from: [u8; 6],
     /// VLAN ids of the network, outermost first, 0 where there is no tag.
     pub tags: [u16; MAX_TAGS],
+    /// Where tunnels to it begin.
+    pub source: Option<IpAddr>,
 }
 
 impl Hop {
+    /// This machine itself.
+    pub const LOCAL: Self = Self {
+        interface: NextHop::LOCAL.interface,
+        mtu: NextHop::LOCAL.mtu,
+        to: [0; 6],
+        from: [0; 6],
+        tags: [0; MAX_TAGS],
+        source: None,
+    };
+
     /// The untagged neighbour number `n` on the interface that frames come by.
     pub const fn neighbour(n: u8) -> Self {
         Self {
@@ -33,14 +45,16 @@ impl Hop {
             to: [0x02, 0xbe, 0, 0, 0, n],
             from: [0x02, 0xba, 0, 0, 0, n],
             tags: [0; MAX_TAGS],
+            source: None,
         }
     }
 
     /// As it stands in the map.
-    pub(super) const fn entry(self) -> NextHop {
+    pub(super) fn entry(self) -> NextHop {
         let entry = NextHop::new(self.interface, self.mtu, self.to, self.from);
         NextHop {
             tags: self.tags,
+            source: self.source.map_or(entry.source, Into::into),
             ..entry
         }
     }
@@ -57,6 +71,8 @@ pub struct BackendSpec {
     pub mode: ForwardingMode,
     /// Its own address and port; `None`: those of its service.
     pub address: Option<SocketAddr>,
+    /// Last bits of the source of tunnels to it that a flow's hash sets.
+    pub entropy: u8,
 }
 
 impl BackendSpec {
@@ -67,6 +83,7 @@ impl BackendSpec {
             hop: Some(hop),
             mode: ForwardingMode::Dr,
             address: None,
+            entropy: 0,
         }
     }
 }

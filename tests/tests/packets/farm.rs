@@ -3,7 +3,16 @@
 use std::net::SocketAddr;
 
 use lvs_common::{Protocol, tcp};
-use lvs_tests::packet::{BackendSpec, Frame, Hop, Rig, ServiceSpec};
+use lvs_tests::packet::{BackendSpec, Frame, Hop, INGRESS, Rig, ServiceSpec};
+
+/// `EtherType` of a tag of IEEE 802.1Q.
+pub(crate) const CUSTOMER: u16 = 0x8100;
+
+/// `EtherType` of the outer tag of 802.1ad.
+pub(crate) const PROVIDER: u16 = 0x88a8;
+
+/// Another interface than the one that frames come by. The kernel looks for it after the verdict.
+pub(crate) const ELSEWHERE: u32 = INGRESS + 41;
 
 /// A service of a farm, with one backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod connections;
 mod direct;
 mod expiry;
 mod farm;
+mod modes;
 mod next_hops;
 mod pairs;
 mod pin_dir;

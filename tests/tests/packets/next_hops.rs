@@ -1,21 +1,9 @@
-//! Where a backend is: VLANs, MTU, other interfaces, and what happens when it moves.
+//! Where a backend is: VLANs, MTU, and what happens when it moves.
 
 use lvs_common::{Protocol, Reason};
-use lvs_tests::packet::{BackendSpec, Case, Hop, INGRESS, Rig, ServiceSpec};
+use lvs_tests::packet::{BackendSpec, Case, Hop, Rig, ServiceSpec};
 
-use crate::farm::{SITES, Site, farm};
-
-const CUSTOMER: u16 = 0x8100;
-const PROVIDER: u16 = 0x88a8;
-
-/// Another interface than the one that frames come by. The kernel looks for it after the verdict.
-const ELSEWHERE: u32 = INGRESS + 41;
-
-fn behind(site: Site, hop: Hop) -> Rig {
-    let backends = [BackendSpec::behind(hop)];
-    let service = ServiceSpec::new(site.name(), site.protocol(), site.address(), backends);
-    Rig::new(&[service])
-}
+use crate::farm::{CUSTOMER, ELSEWHERE, PROVIDER, SITES, Site, farm};
 
 /// Whether the first packet of the site opens an active flow.
 fn opens(case: Case, site: Site) -> Case {
@@ -69,7 +57,7 @@ fn frames_get_the_tags_of_their_backends_network() {
                 let what = format!("{}: {what} towards {network:?}", site.name());
                 let mut case = Case::sent(what, &frame, site.backend(), &hop(site));
                 if ids != network {
-                    case = case.retagged(&site.first(port), header, &hop(site));
+                    case = case.becoming(&site.first(port).tags(header).forwarded(&hop(site)));
                 }
                 rig.run([opens(case, site)]);
             }
@@ -114,22 +102,6 @@ fn packets_fit_the_mtu_to_the_byte() {
                 sent("a tag is no part of it", &tagged),
             ]);
         }
-    }
-}
-
-#[test]
-fn a_backend_on_another_interface_is_redirected_to() {
-    for site in SITES {
-        let hop = Hop {
-            interface: ELSEWHERE,
-            ..site.hop()
-        };
-        let rig = behind(site, hop);
-        let redirected = |what, frame| Case::redirected(what, frame, site.backend(), &hop);
-        rig.run([
-            opens(redirected("the first packet", &site.first(1)), site),
-            redirected("the second", &site.next(1)),
-        ]);
     }
 }
 

@@ -111,7 +111,8 @@ fn each_is_counted_once_and_nothing_else_with_it() {
 }
 
 /// The others need maps that contradict each other, which no director writes; a driver without room
-/// before frames; another CPU at the same place; or are those of translation, which has its own table.
+/// before frames; another CPU at the same place; are those of translation, tunnels and local backends,
+/// which have tables of their own; or those of the program that does nothing but end tunnels.
 #[test]
 fn the_table_has_every_reason_that_it_can() {
     let number = |reason: Reason| reason as u32;
@@ -127,6 +128,12 @@ fn the_table_has_every_reason_that_it_can() {
                     | Reason::NoGateway
                     | Reason::ReplyTaken
                     | Reason::NoPort
+                    | Reason::Local
+                    | Reason::TunnelSource
+                    | Reason::TunnelCongested
+                    | Reason::NoChecksum
+                    | Reason::Decapsulated
+                    | Reason::NoTunnel
             )
         })
         .map(number);

@@ -1,0 +1,107 @@
+//! Backends that are the balancer itself: the host gets the packet.
+//!
+//! What cannot be seen here is the way back: a NAT backend on this machine answers through the host's
+//! stack, which no XDP program of an ingress sees. IPVS has the same (`ip_vs_nat_xmit`, `RTCF_LOCAL`).
+
+use lvs_common::{ForwardingMode, Protocol, Reason};
+use lvs_tests::packet::{BackendSpec, Case, Frame, Hop, Rig, ServiceSpec};
+
+use super::{
+    network::{Tags, backend, client, first, vip},
+    table::{Pair, impossible, loads},
+};
+
+const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
+
+const fn name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "web",
+        Protocol::Udp => "dns",
+    }
+}
+
+const fn backend_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "web-1",
+        Protocol::Udp => "dns-1",
+    }
+}
+
+fn rig(mode: ForwardingMode, pair: Pair) -> Rig {
+    let service = |protocol| {
+        let port = if mode.translates() { 8080 } else { 80 };
+        let spec = BackendSpec {
+            mode,
+            address: Some(backend(pair.backend, port)),
+            ..BackendSpec::behind(Hop::LOCAL)
+        };
+        ServiceSpec::new(name(protocol), protocol, vip(pair.client, 80), [spec])
+    };
+    Rig::new(&PROTOCOLS.map(service))
+}
+
+/// Everything a client may send: also what would not get any further, and what is longer than a frame of
+/// any interface.
+fn packets(pair: Pair, protocol: Protocol, first: &Frame) -> Vec<(&'static str, Frame)> {
+    let mut packets = vec![
+        ("as hosts send it", first.clone()),
+        ("its last hop", first.clone().hops(1)),
+        ("long", first.clone().packet_len(3_000)),
+    ];
+    packets.extend(loads(pair.client, protocol, first));
+    packets
+}
+
+/// Runs flows of every kind; `after` says what a frame becomes.
+fn run(mode: ForwardingMode, after: impl Fn(&Frame, Pair) -> Frame) {
+    for pair in Pair::ALL {
+        if impossible(mode, pair).is_some() {
+            continue;
+        }
+        let rig = rig(mode, pair);
+        let mut port = 0;
+        for (protocol, tags) in PROTOCOLS
+            .into_iter()
+            .flat_map(|p| Tags::ALL.map(|t| (p, t)))
+        {
+            let example = first(protocol, client(pair.client, 1), vip(pair.client, 80));
+            let example = example.tags(tags.header());
+            for (what, frame) in packets(pair, protocol, &example) {
+                port += 1;
+                let frame = frame.between(client(pair.client, port), vip(pair.client, 80));
+                let what = format!("{mode}, {pair}, {protocol}, {tags:?}: {what}");
+                let backend = backend_name(protocol);
+                let row = |what: &str| {
+                    let after = after(&frame, pair);
+                    Case::passed(what, &frame, &after, Reason::Local).counted(&frame, backend)
+                };
+                let opens = match protocol {
+                    Protocol::Tcp => row(&what).opens_active(backend),
+                    Protocol::Udp => row(&what).opens_inactive(backend),
+                };
+                rig.run([opens, row(&format!("{what}, again"))]);
+            }
+        }
+    }
+}
+
+#[test]
+fn dr_leaves_the_frame_as_it_is() {
+    run(ForwardingMode::Dr, |frame, _| frame.clone());
+}
+
+/// No tunnel leads to where the packet is.
+#[test]
+fn tun_leaves_the_frame_as_it_is() {
+    run(ForwardingMode::Tun, |frame, _| frame.clone());
+}
+
+/// It gets no further, so that no hop is taken; the Ethernet header stays.
+#[test]
+fn nat_gives_the_packet_the_backends_address() {
+    run(ForwardingMode::Nat, |frame, pair| {
+        frame
+            .clone()
+            .between(frame.source(), backend(pair.backend, 8080))
+    });
+}
