@@ -47,6 +47,14 @@ impl Delta {
         Self(self.0 + halves(new))
     }
 
+    /// Sixteen more bytes of data.
+    #[inline(always)]
+    #[must_use]
+    pub const fn with_words(self, [a, b, c, d]: [u32; 4]) -> Self {
+        self.with(a as u64 | (b as u64) << 32)
+            .with(c as u64 | (d as u64) << 32)
+    }
+
     /// Eight bytes of data less.
     #[inline(always)]
     #[must_use]

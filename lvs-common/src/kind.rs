@@ -118,3 +118,15 @@ named! {
         Schedule = 3, "schedule";
     }
 }
+
+named! {
+    /// What the client of a service without a usable backend is told.
+    NoBackend {
+        /// ICMP port unreachable, as IPVS does.
+        Unreachable = 1, "unreachable";
+        /// RST; with UDP as above.
+        Reset = 2, "reset";
+        /// Nothing.
+        Drop = 3, "drop";
+    }
+}

@@ -9,6 +9,7 @@
 #[cfg(not(target_endian = "little"))]
 compile_error!("the layout of the flow table is defined for little-endian machines");
 
+pub mod bucket;
 pub mod checksum;
 pub mod ecn;
 pub mod flow;
@@ -19,5 +20,5 @@ pub mod ring;
 pub mod sctp;
 pub mod tcp;
 
-pub use kind::{Family, ForwardingMode, MidStream, Protocol, Scheduler, UnknownName};
+pub use kind::{Family, ForwardingMode, MidStream, NoBackend, Protocol, Scheduler, UnknownName};
 pub use reason::{Reason, Verdict};

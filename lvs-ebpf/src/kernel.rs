@@ -27,6 +27,12 @@ pub struct Scratch {
     pub reply: Tuple6,
     /// Where the entry of an answer was found, its word then, and the shape of the frame.
     pub answer: (Slot, Word, Shape),
+    /// Why the walk ended, as [`Reason`](lvs_common::Reason) number.
+    pub reason: u32,
+    /// The longest packet that could have been sent, of one that was too big.
+    pub mtu: u32,
+    /// Id of the backend whose answer is refused, 0: it is a client's packet that is.
+    pub answerer: u32,
 }
 
 /// The maps and the clock.
@@ -83,6 +89,10 @@ pub trait Tables {
     fn count_connection(&self, service: u32, backend: u32);
     /// Counts an event of the flow table.
     fn count_event(&self, event: FlowEvent);
+    /// The word of one of this CPU's token buckets of notices.
+    fn bucket(&self, number: u32) -> Option<*mut u64>;
+    /// Counts a notice, by its [`Notice`](lvs_common::map::Notice) number.
+    fn count_notice(&self, number: u32);
 
     /// [`table::try_claim()`]. The XDP program has this and all that follow as global functions, which the
     /// verifier follows once, and not along every path that leads to them.
@@ -166,11 +176,14 @@ pub trait Frame: Copy {
     fn end(self) -> *mut u8;
     /// Index of the interface it came by.
     fn ingress(self) -> u32;
-    /// The way that the host would send an answer to a packet of this tuple; `None` if it would not, or does
-    /// not know the MAC address on the way.
-    fn route<F: Family>(self, tuple: &F::Tuple) -> Option<GatewayKey>;
+    /// The way that the host would send a packet of `service` to `client`; `None` if it would not, or does not
+    /// know the MAC address on the way.
+    fn route<F: Family>(self, client: &Address, service: &Address) -> Option<GatewayKey>;
     /// Has it begin so many bytes earlier, or later if they are less than none; whether there is room.
     /// Addresses of its bytes are no longer valid then.
     #[must_use]
     fn grow(self, bytes: i32) -> bool;
+    /// Has it end so many bytes earlier; whether it has as many. Addresses of its bytes are no longer valid then.
+    #[must_use]
+    fn trim(self, bytes: u32) -> bool;
 }

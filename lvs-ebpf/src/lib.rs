@@ -12,6 +12,7 @@ pub mod backend;
 pub mod decap;
 pub mod family;
 pub mod forward;
+pub mod gateway;
 pub mod guard;
 #[cfg(any(test, feature = "host"))]
 pub mod host;
@@ -21,6 +22,7 @@ pub mod packet;
 pub mod parse;
 pub mod schedule;
 pub mod service;
+pub mod slow;
 pub mod table;
 mod walk;
 

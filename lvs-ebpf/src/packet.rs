@@ -1,6 +1,6 @@
 //! What the walk knows about a frame: computed once, read by every later step.
 
-use lvs_common::{Family, flow::Tuple, map::MAX_TAGS};
+use lvs_common::{Family, Protocol, flow::Tuple, map::MAX_TAGS};
 
 /// The Ethernet part of a frame.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +80,12 @@ impl<T: Tuple> Packet<T> {
     /// Its address family.
     pub const FAMILY: Family = T::FAMILY;
 
+    /// Whether it carries TCP, and not UDP.
+    #[inline(always)]
+    pub const fn is_tcp(&self) -> bool {
+        self.network.protocol == Protocol::Tcp as u8
+    }
+
     /// What a step needs that finds the headers anew.
     #[inline(always)]
     pub const fn shape(&self) -> Shape {
@@ -144,10 +150,11 @@ impl Shape {
         (self.0 >> 32) as u32 & 0xff_ffff
     }
 
-    /// Bytes of the IP packet with the plain header of the other family in place of its own, `F`.
+    /// How many bytes the plain header of the other family has more than its own, which is of `F`.
     #[inline(always)]
-    pub const fn len_across<F: crate::family::Family>(self) -> u32 {
-        self.packet_len() - self.network() + <F::Other as crate::family::Family>::HEADER as u32
+    pub const fn more_across<F: crate::family::Family>(self) -> i32 {
+        (<F::Other as crate::family::Family>::HEADER as u32).cast_signed()
+            - self.network().cast_signed()
     }
 
     /// TTL or hop limit.

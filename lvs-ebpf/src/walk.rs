@@ -13,6 +13,7 @@ use crate::{
     decap::decap,
     family::{Family, V4, V6},
     forward::{Action, Outcome, dr, may_pass, tun},
+    gateway::gateway_id,
     guard::guard,
     kernel::{Frame, Tables},
     nat::{self, Flow, Opening, Origin, answer, request, request_across},
@@ -81,7 +82,7 @@ fn walk_ip<F: Family, K: Tables, X: Frame>(tables: &K, frame: X, link: u64) -> O
 /// # Errors
 /// Those of [`crate::parse`].
 #[inline(always)]
-fn parse<F: Family, X: Frame>(frame: X, link: u64) -> Result<Packet<F::Tuple>, Reason> {
+pub(crate) fn parse<F: Family, X: Frame>(frame: X, link: u64) -> Result<Packet<F::Tuple>, Reason> {
     let mut cursor = Cursor::new(frame.start(), frame.end());
     let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
     cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
@@ -144,7 +145,8 @@ fn try_unknown<F: Family, K: Tables, X: Frame>(
     let id = admit::<F, K>(tables, tuple, tcp_flags).backend()?;
     let target = backend(tables, id)?;
     let gateway = if nat::translates(target.mode) {
-        nat::gateway::<F, K, X>(tables, frame, &packet)?
+        let (client, service) = F::addresses(tuple);
+        gateway_id::<F, K, X>(tables, frame, &packet.link, &client, &service)?
     } else {
         0
     };
@@ -223,20 +225,20 @@ fn forward<F: Family, K: Tables, X: Frame>(
     let (tuple, shape) = (&packet.tuple, packet.shape());
     match target.mode {
         NAT | FULL_NAT if target.crosses::<F>() => {
-            may_pass(hops, shape.len_across::<F>(), next_hop)?;
+            may_pass(tables, hops, len, shape.more_across::<F>(), next_hop)?;
             Ok(request_across::<F, K, X>(
                 tables, frame, tuple, shape, flow, next_hop,
             ))
         }
         NAT | FULL_NAT => {
-            may_pass(hops, len, next_hop)?;
+            may_pass(tables, hops, len, 0, next_hop)?;
             Ok(request::<F, K, X>(
                 tables, frame, tuple, shape, flow, next_hop,
             ))
         }
         _ if next_hop.is_local() => Ok(Outcome::refused(Reason::Local)),
         TUN if target.crosses::<F>() => {
-            may_pass(hops, len + F::Other::HEADER as u32, next_hop)?;
+            may_pass(tables, hops, len, header::<F::Other>(), next_hop)?;
             Ok(tun::<F, F::Other, K, X>(
                 tables,
                 frame,
@@ -247,7 +249,7 @@ fn forward<F: Family, K: Tables, X: Frame>(
             ))
         }
         TUN => {
-            may_pass(hops, len + F::HEADER as u32, next_hop)?;
+            may_pass(tables, hops, len, header::<F>(), next_hop)?;
             Ok(tun::<F, F, K, X>(
                 tables,
                 frame,
@@ -257,8 +259,14 @@ fn forward<F: Family, K: Tables, X: Frame>(
                 next_hop,
             ))
         }
-        _ => dr::<F, X>(frame, packet, next_hop),
+        _ => dr::<F, K, X>(tables, frame, packet, next_hop),
     }
+}
+
+/// Bytes that a tunnel of this family adds.
+#[inline(always)]
+const fn header<O: Family>() -> i32 {
+    (O::HEADER as u32).cast_signed()
 }
 
 const NAT: u8 = ForwardingMode::Nat as u8;

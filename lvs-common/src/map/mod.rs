@@ -9,6 +9,7 @@ mod flush;
 mod gateway;
 mod interface;
 mod next_hop;
+mod notice;
 mod service;
 mod settings;
 mod stats;
@@ -21,6 +22,7 @@ pub use flush::{FLUSH_CHUNK, Flush, FlushTarget};
 pub use gateway::{GATEWAY_SLOTS, GatewayKey};
 pub use interface::{INTERFACE_SLOTS, Interface};
 pub use next_hop::{MAX_TAGS, NextHop};
+pub use notice::{NOTICE_BUCKETS, Notice};
 pub use service::{NAME_LEN, RING_CHUNK, Ring, RingChunk, Service, ServiceKey};
 pub use settings::{Settings, Timeouts, UDP_TIMEOUT, default_timeouts};
 pub use stats::{Counters, FlowEvent, LINE, Line};
@@ -30,6 +32,9 @@ pub use tunnel::{Endpoint, TunnelSource};
 /// Version of everything in this module and of the flow table: maps are pinned in a directory named
 /// after it, so that no other version ever reads them.
 pub const LAYOUT_VERSION: u32 = 3;
+
+/// Index in PROGRAMS of the slow path.
+pub const SLOW: u32 = 0;
 
 /// Names of the pinned maps.
 pub mod name {
@@ -81,13 +86,20 @@ pub mod name {
     /// [`FlowEvent`](super::FlowEvent) to a count, 64 bits, per CPU.
     pub const FLOW_EVENTS: &str = "FLOW_EVENTS";
 
+    /// [`Notice`](super::Notice) to a count, 64 bits, per CPU.
+    pub const NOTICES: &str = "NOTICES";
+    /// [`Bucket`](crate::bucket::Bucket)s of notices, per CPU.
+    pub const BUCKETS: &str = "BUCKETS";
+    /// The programs that the data plane calls.
+    pub const PROGRAMS: &str = "PROGRAMS";
+
     /// The program that frees expired flows, pinned beside the maps.
     pub const SWEEP: &str = "sweep";
     /// The program that ends given flows, pinned beside the maps.
     pub const FLUSH: &str = "flush";
 
     /// All maps.
-    pub const ALL: [&str; 23] = [
+    pub const ALL: [&str; 26] = [
         SETTINGS,
         TIMEOUTS,
         INTERFACES,
@@ -111,6 +123,9 @@ pub mod name {
         BACKEND_STATS,
         REASON_STATS,
         FLOW_EVENTS,
+        NOTICES,
+        BUCKETS,
+        PROGRAMS,
     ];
 }
 

@@ -33,8 +33,10 @@ entry! {
         pub scheduler: u8,
         /// What becomes of TCP segments of unknown flows, [`MidStream`](crate::MidStream) number.
         pub mid_stream: u8,
+        /// What a client is told if it has no usable backend, [`NoBackend`](crate::NoBackend) number.
+        pub no_backend: u8,
         /// Zero.
-        pub reserved: [u8; 2],
+        pub reserved: u8,
         /// Its name in UTF-8, filled up with zeros.
         pub name: [u8; NAME_LEN],
     }

@@ -2,6 +2,7 @@
 
 use super::entry;
 use crate::{
+    bucket::Rate,
     flow::{Keys, Word},
     tcp::State,
 };
@@ -19,7 +20,30 @@ entry! {
         pub hz: u32,
         /// Not 0: tunnels end here, see ENDPOINTS.
         pub endpoints: u32,
+        /// How many [`Notice`](super::Notice)s a CPU may send.
+        pub notices: Rate,
+        /// How many of them to one address.
+        pub notices_to_one: Rate,
+        /// Not 0: packets that are too big are dropped in silence if they do not say "don't fragment".
+        pub quiet_without_df: u32,
+        /// Zero.
+        pub reserved: u32,
     }
+}
+
+impl Settings {
+    /// Nothing set: no table, no notices.
+    pub const NONE: Self = Self {
+        keys: Keys::new([0; Keys::WORDS]),
+        mask4: 0,
+        mask6: 0,
+        hz: 0,
+        endpoints: 0,
+        notices: Rate::NONE,
+        notices_to_one: Rate::NONE,
+        quiet_without_df: 0,
+        reserved: 0,
+    };
 }
 
 /// Ticks of silence that end a flow, by the state number in its word: an entry of TIMEOUTS. Entry 0 is

@@ -6,14 +6,14 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use aya::{
     Ebpf, EbpfLoader, TestRun as _, TestRunOptions, include_bytes_aligned,
     maps::{
-        Array, HashMap, Map, MapData,
+        Array, HashMap, Map, MapData, ProgramArray,
         lpm_trie::{Key, LpmTrie},
     },
     programs::{ProgramError, Xdp},
 };
 use lvs_common::map::{
-    Address, Backend, Endpoint, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, Service,
-    ServiceKey, Settings, Timeouts, TunnelSource, name,
+    Address, Backend, Endpoint, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, SLOW,
+    Service, ServiceKey, Settings, Timeouts, TunnelSource, name,
 };
 
 use super::{
@@ -74,6 +74,8 @@ pub struct Datapath {
     rings: Array<MapData, Entry<RingChunk>>,
 }
 
+/// Name of the program that it calls for packets it has no way for.
+const SLOW_PATH: &str = "slow";
 /// Name of the program that is attached.
 const PROGRAM: &str = "lvs";
 
@@ -112,11 +114,19 @@ impl Datapath {
             loader.map_max_entries(map, entries);
         }
         let mut ebpf = loader.load(OBJECT).context("cannot load the eBPF object")?;
-        for program in [PROGRAM, name::SWEEP, name::FLUSH] {
+        for program in [PROGRAM, SLOW_PATH, name::SWEEP, name::FLUSH] {
             xdp(&mut ebpf, program)?
                 .load()
                 .map_err(|error| refused(program, error))?;
         }
+        let slow = ebpf
+            .program(SLOW_PATH)
+            .context("the object has no slow path")?;
+        let slow = slow.fd()?.try_clone()?;
+        let programs = ebpf.map_mut(name::PROGRAMS).context(name::PROGRAMS)?;
+        ProgramArray::try_from(programs)?
+            .set(SLOW, &slow, 0)
+            .context(name::PROGRAMS)?;
         let open = |map: &str| open(&ebpf, map);
         let (services, backends) = (open(name::SERVICE)?, open(name::BACKEND)?);
         Ok(Self {

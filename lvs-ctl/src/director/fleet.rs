@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use anyhow::{Context as _, Result};
 use lvs_common::{
-    Family, ForwardingMode, Scheduler,
+    Family, ForwardingMode, NoBackend, Scheduler,
     flow::halves_for,
     map::{
         Backend as BackendEntry, NAME_LEN, NextHop as NextHopEntry, RING_CHUNK, Ring,
@@ -231,7 +231,8 @@ impl Service {
             },
             scheduler: self.config.scheduler as u8,
             mid_stream: self.config.mid_stream as u8,
-            reserved: [0; 2],
+            no_backend: NoBackend::Unreachable as u8,
+            reserved: 0,
             name,
         }
     }

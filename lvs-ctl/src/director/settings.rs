@@ -34,6 +34,7 @@ pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts]) -> Result<()
         mask6: datapath.sizes().halves6 - 1,
         hz: clock.hz(),
         endpoints: 0,
+        ..Settings::NONE
     })
 }
 

@@ -3,7 +3,11 @@
 use lvs_common::{Reason, checksum::Delta, map::NextHop};
 
 use super::{Outcome, frame::write_macs, may_pass, translate};
-use crate::{family::Family, kernel::Frame, packet::Packet};
+use crate::{
+    family::Family,
+    kernel::{Frame, Tables},
+    packet::Packet,
+};
 
 /// Rewrites the frame for a backend on a network that is reached through `next_hop`.
 ///
@@ -12,12 +16,13 @@ use crate::{family::Family, kernel::Frame, packet::Packet};
 /// # Errors
 /// [`Reason::TtlExceeded`], [`Reason::TooBig`]; the frame is untouched then.
 #[inline(always)]
-pub fn dr<F: Family, X: Frame>(
+pub fn dr<F: Family, K: Tables, X: Frame>(
+    tables: &K,
     frame: X,
     packet: &Packet<F::Tuple>,
     next_hop: &NextHop,
 ) -> Result<Outcome, Reason> {
-    may_pass(packet.network.hops, packet.network.len, next_hop)?;
+    may_pass(tables, packet.network.hops, packet.network.len, 0, next_hop)?;
     if packet.link.tags != next_hop.tags {
         return Ok(translate::<F, X>(frame, packet.shape(), None, next_hop));
     }

@@ -19,7 +19,7 @@ const ETHER_TYPE: usize = offset_of!(EthHdr, ether_type);
 /// # Safety
 /// `header` must have as many bytes as [`NextHop::link_len`] says.
 #[inline(always)]
-pub(super) unsafe fn write_header(header: *mut u8, next_hop: &NextHop, ether_type: u16) {
+pub(crate) unsafe fn write_header(header: *mut u8, next_hop: &NextHop, ether_type: u16) {
     // SAFETY: the caller's.
     unsafe {
         write_macs(header, next_hop);

@@ -11,6 +11,7 @@ mod tun;
 
 pub use across::across;
 pub use dr::dr;
+pub(crate) use frame::write_header as write_link;
 pub use local::local;
 pub use outcome::Outcome;
 pub use translate::translate;
@@ -18,7 +19,7 @@ pub use tun::tun;
 
 use lvs_common::{Reason, map::NextHop};
 
-use crate::kernel::Frame;
+use crate::kernel::{Frame, Tables};
 
 /// What the driver is to do with a frame that was rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +42,32 @@ impl Action {
     }
 }
 
-/// Whether a packet of `len` bytes with this TTL or hop limit may go to a next hop.
+/// Whether a packet of `len` bytes with this TTL or hop limit may go to a next hop, where a tunnel or another
+/// header adds `more` bytes to it. If not, what its sender is told of it is in the scratch.
 ///
 /// # Errors
 /// [`Reason::TtlExceeded`], [`Reason::TooBig`].
 #[inline(always)]
-pub fn may_pass(hops: u8, len: u32, next_hop: &NextHop) -> Result<(), Reason> {
-    if hops <= 1 && !next_hop.is_local() {
-        return Err(Reason::TtlExceeded);
+pub fn may_pass<K: Tables>(
+    tables: &K,
+    hops: u8,
+    len: u32,
+    more: i32,
+    next_hop: &NextHop,
+) -> Result<(), Reason> {
+    let room = next_hop.mtu.saturating_sub_signed(more);
+    let reason = if hops <= 1 && !next_hop.is_local() {
+        Reason::TtlExceeded
+    } else if len > room {
+        Reason::TooBig
+    } else {
+        return Ok(());
+    };
+    let scratch = tables.scratch().ok_or(Reason::Inconsistent)?;
+    // SAFETY: this CPU's.
+    unsafe {
+        (*scratch).mtu = room;
+        (*scratch).answerer = 0;
     }
-    if len > next_hop.mtu {
-        return Err(Reason::TooBig);
-    }
-    Ok(())
+    Err(reason)
 }

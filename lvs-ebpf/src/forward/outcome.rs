@@ -54,7 +54,7 @@ impl Outcome {
 
     /// It leaves for this next hop.
     #[inline(always)]
-    pub(super) const fn sent(next_hop: &NextHop) -> Self {
+    pub(crate) const fn sent(next_hop: &NextHop) -> Self {
         Self(next_hop.interface as u64 | SENT)
     }
 

@@ -80,9 +80,9 @@ fn source<O: Family, F: Family>(target: &Target, next_hop: &NextHop, tuple: &F::
     let mut source = next_hop.source;
     let bits = target.entropy();
     if bits != 0 {
-        let mask = (1_u64 << bounded::<63>(u64::from(bits))) - 1;
+        let mask = ((1_u64 << bounded::<63>(u64::from(bits))) - 1) as u32;
         let word = &mut source.words[O::LAST_WORD];
-        *word |= (spread(tuple) & mask as u32).to_be();
+        *word = *word & !mask.to_be() | (spread(tuple) & mask).to_be();
     }
     source
 }

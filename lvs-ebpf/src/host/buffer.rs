@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use lvs_common::map::GatewayKey;
+use lvs_common::map::{Address, GatewayKey};
 
 use crate::{family::Family, kernel::Frame};
 
@@ -21,6 +21,8 @@ pub struct Buffer {
     start: Cell<usize>,
     /// Where it has begun at the earliest.
     earliest: Cell<usize>,
+    /// Where it ends.
+    end: Cell<usize>,
     ingress: u32,
     route: Option<GatewayKey>,
 }
@@ -35,6 +37,7 @@ impl Buffer {
             room: room.into(),
             start: Cell::new(HEAD_ROOM),
             earliest: Cell::new(HEAD_ROOM),
+            end: Cell::new(HEAD_ROOM + frame.len()),
             ingress,
             route: None,
         }
@@ -49,7 +52,7 @@ impl Buffer {
 
     /// The frame as it is now.
     pub fn bytes(&self) -> Vec<u8> {
-        let frame = self.start.get()..self.room.len() - TAIL_ROOM;
+        let frame = self.start.get()..self.end.get();
         self.room[frame].iter().map(Cell::get).collect()
     }
 
@@ -69,27 +72,33 @@ impl Frame for &Buffer {
 
     fn end(self) -> *mut u8 {
         let room: *const Cell<u8> = self.room.as_ptr();
-        room.cast::<u8>()
-            .cast_mut()
-            .wrapping_add(self.room.len() - TAIL_ROOM)
+        room.cast::<u8>().cast_mut().wrapping_add(self.end.get())
     }
 
     fn ingress(self) -> u32 {
         self.ingress
     }
 
-    fn route<F: Family>(self, _tuple: &F::Tuple) -> Option<GatewayKey> {
+    fn route<F: Family>(self, _client: &Address, _service: &Address) -> Option<GatewayKey> {
         self.route
     }
 
     fn grow(self, bytes: i32) -> bool {
         let start = self.start.get().checked_add_signed(-bytes as isize);
-        let end = self.room.len() - TAIL_ROOM;
-        let Some(start) = start.filter(|start| *start < end) else {
+        let Some(start) = start.filter(|start| *start < self.end.get()) else {
             return false;
         };
         self.start.set(start);
         self.earliest.set(self.earliest.get().min(start));
+        true
+    }
+
+    fn trim(self, bytes: u32) -> bool {
+        let end = self.end.get().checked_sub(bytes as usize);
+        let Some(end) = end.filter(|end| *end > self.start.get()) else {
+            return false;
+        };
+        self.end.set(end);
         true
     }
 }

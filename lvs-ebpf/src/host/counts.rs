@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use lvs_common::{
     Reason,
-    map::{Counters, FlowEvent},
+    map::{Counters, FlowEvent, Notice},
 };
 
 /// Counters that any thread may add to.
@@ -41,6 +41,7 @@ pub(super) struct Counts {
     backends: Vec<Shared>,
     reasons: Vec<Shared>,
     events: Vec<AtomicU64>,
+    notices: Vec<AtomicU64>,
 }
 
 fn zeros<T: Default>(len: usize) -> Vec<T> {
@@ -60,6 +61,7 @@ impl Counts {
             backends: zeros(backends),
             reasons: zeros(Reason::ALL.len()),
             events: zeros(FlowEvent::ALL.len()),
+            notices: zeros(Notice::ALL.len()),
         }
     }
 
@@ -110,5 +112,15 @@ impl Counts {
 
     pub(super) fn of_event(&self, event: FlowEvent) -> u64 {
         self.events[event as usize].load(Relaxed)
+    }
+
+    pub(super) fn notice(&self, number: u32) {
+        if let Some(count) = self.notices.get(number as usize) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(super) fn of_notice(&self, notice: Notice) -> u64 {
+        self.notices[notice as usize].load(Relaxed)
     }
 }

@@ -18,8 +18,8 @@ use lvs_common::{
     flow::{Link, Slot, Tuple, Tuple4, Tuple6, WAYS, Word},
     map::{
         Address, Backend, Counters, Endpoint, FLUSH_CHUNK, FlowEvent, Flush, FlushTarget,
-        GatewayKey, Interface, NextHop, RingChunk, SWEEP_CHUNK, Service, ServiceKey, Settings,
-        Sweep, Timeouts, TunnelSource,
+        GatewayKey, Interface, NOTICE_BUCKETS, NextHop, Notice, RingChunk, SWEEP_CHUNK, Service,
+        ServiceKey, Settings, Sweep, Timeouts, TunnelSource,
     },
 };
 
@@ -31,6 +31,7 @@ use crate::{
     Action,
     kernel::{Frame, Scratch, Tables},
     packet::Shape,
+    slow::{is_slow, slow},
     table, walk,
 };
 
@@ -125,6 +126,7 @@ pub struct Memory {
     gateway_ids: Mutex<HashMap<[u32; 4], u32>>,
     cursors: Vec<AtomicU64>,
     backend_cursors: Vec<AtomicU64>,
+    buckets: Vec<AtomicU64>,
     loads: Vec<AtomicU64>,
     halves4: Box<[Half<HALF4>]>,
     halves6: Box<[Half<HALF6>]>,
@@ -157,6 +159,9 @@ thread_local! {
             packet: Tuple6::new([0; 4], [0; 4], 0, 0),
             reply: Tuple6::new([0; 4], [0; 4], 0, 0),
             answer: (Slot(0), Word::FREE, Shape(0)),
+            reason: 0,
+            mtu: 0,
+            answerer: 0,
         })
     };
 }
@@ -179,6 +184,7 @@ impl Memory {
             gateways: (0..parts.gateways).map(|_| OnceLock::new()).collect(),
             gateway_ids: Mutex::default(),
             cursors: words(parts.services.len()),
+            buckets: words(1 + NOTICE_BUCKETS as usize),
             backend_cursors: words(parts.backends.len()),
             loads: words(parts.backends.len()),
             halves4: Half::table(parts.settings.mask4 + 1),
@@ -207,7 +213,14 @@ impl Memory {
     /// The reason why it is not sent.
     pub fn receive<X: Frame>(&self, frame: X) -> Result<Action, Reason> {
         let len = frame.end() as usize - frame.start() as usize;
-        let outcome = walk(self, frame);
+        let outcome = match walk(self, frame) {
+            Err(reason) if is_slow(reason) => {
+                let told = slow(self, frame, reason);
+                self.counts.reason(reason, len as u64);
+                return told;
+            }
+            outcome => outcome,
+        };
         let reason = match outcome {
             Ok(Action::Send) => Reason::Sent,
             Ok(Action::Redirect(_)) => Reason::Redirected,
@@ -340,6 +353,11 @@ impl Memory {
     /// How often an event of the flow table was counted.
     pub fn event(&self, event: FlowEvent) -> u64 {
         self.counts.of_event(event)
+    }
+
+    /// How many notices of a kind were sent, or withheld.
+    pub fn notice(&self, notice: Notice) -> u64 {
+        self.counts.of_notice(notice)
     }
 
     /// Makes a next hop of a backend the one with this id, 0: unresolved. The id need not exist.
@@ -485,6 +503,14 @@ impl Tables for Memory {
 
     fn count_event(&self, event: FlowEvent) {
         self.counts.event(event);
+    }
+
+    fn bucket(&self, number: u32) -> Option<*mut u64> {
+        self.buckets.get(number as usize).map(AtomicU64::as_ptr)
+    }
+
+    fn count_notice(&self, number: u32) {
+        self.counts.notice(number);
     }
 }
 

@@ -3,7 +3,8 @@
 use core::{net::IpAddr, ops::RangeInclusive};
 
 use lvs_common::{
-    Family, ForwardingMode, MidStream, Protocol, Scheduler,
+    Family, ForwardingMode, MidStream, NoBackend, Protocol, Scheduler,
+    bucket::Rate,
     flow::{Keys, halves_for},
     map::{
         Address, Backend, Endpoint, GATEWAY_SLOTS, INTERFACE_SLOTS, Interface, NAME_LEN, NextHop,
@@ -41,6 +42,8 @@ pub struct Setup {
     endpoints: Vec<Endpoint>,
     tunnel_sources: Vec<(TunnelSource, u32)>,
     gateways: u32,
+    /// But for what [`Setup::build`] computes.
+    settings: Settings,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +51,7 @@ struct Planned {
     key: ServiceKey,
     scheduler: Scheduler,
     mid_stream: MidStream,
+    no_backend: NoBackend,
 }
 
 /// The next of a sequence of well mixed numbers (`SplitMix64`: Steele, Lea and Flood, 2014).
@@ -88,6 +92,7 @@ impl Setup {
             services: Vec::new(),
             backends: vec![Backend::NONE],
             locals: Vec::new(),
+            settings: Settings::NONE,
             endpoints: Vec::new(),
             tunnel_sources: Vec::new(),
             gateways: GATEWAY_SLOTS,
@@ -166,6 +171,22 @@ impl Setup {
         entry.entropy = entropy;
     }
 
+    /// Sets how many notices may be sent to all, and to one address; none otherwise.
+    pub fn notices(&mut self, all: Rate, one: Rate) {
+        self.settings.notices = all;
+        self.settings.notices_to_one = one;
+    }
+
+    /// Sets whether nobody is told that packets are too big that may be fragmented.
+    pub fn quiet_without_df(&mut self, quiet: bool) {
+        self.settings.quiet_without_df = quiet.into();
+    }
+
+    /// Sets what a client is told if a service has no backend; [`NoBackend::Drop`] otherwise.
+    pub fn no_backend(&mut self, service: u32, policy: NoBackend) {
+        self.services[service as usize].no_backend = policy;
+    }
+
     /// Lets tunnels end at this address of the balancer.
     pub fn endpoint(&mut self, address: IpAddr) {
         self.endpoints.push(address.into());
@@ -210,6 +231,7 @@ impl Setup {
             },
             scheduler,
             mid_stream: MidStream::Pass,
+            no_backend: NoBackend::Drop,
         });
         self.services.len() as u32 - 1
     }
@@ -260,7 +282,8 @@ impl Setup {
                 key: planned.key,
                 scheduler: planned.scheduler as u8,
                 mid_stream: planned.mid_stream as u8,
-                reserved: [0; 2],
+                no_backend: planned.no_backend as u8,
+                reserved: 0,
                 name: [0; NAME_LEN],
             });
         }
@@ -271,6 +294,7 @@ impl Setup {
                 mask6: self.halves - 1,
                 hz: 100,
                 endpoints: u32::from(!self.endpoints.is_empty()),
+                ..self.settings
             },
             timeouts: self.timeouts.clone(),
             now: self.now,

@@ -40,12 +40,13 @@ fn try_answer<F: Family, K: Tables, X: Frame>(tables: &K, frame: X) -> Result<Ou
     let flow = owner(tables, &reply, now).ok_or(Reason::NoService)?;
     let next_hop = tables.gateway(link.note()).ok_or(Reason::Inconsistent)?;
     let crosses = flow.slot.family() as u8 != F::Tuple::FAMILY as u8;
-    let len = if crosses {
-        shape.len_across::<F>()
-    } else {
-        shape.packet_len()
-    };
-    may_pass(shape.hops(), len, next_hop)?;
+    let more = if crosses { shape.more_across::<F>() } else { 0 };
+    let may = may_pass(tables, shape.hops(), shape.packet_len(), more, next_hop);
+    if let Err(reason) = may {
+        // SAFETY: this CPU's.
+        unsafe { (*scratch).answerer = flow.word.backend().into() };
+        return Err(reason);
+    }
     let target = backend(tables, flow.word.backend())?;
     let timeouts = tables
         .timeouts(target.timeouts)

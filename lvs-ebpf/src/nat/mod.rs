@@ -12,20 +12,9 @@ pub use answer::answer;
 pub use keep::{Opening, keep};
 pub use request::{request, request_across};
 
-use lvs_common::{
-    ForwardingMode, Reason,
-    flow::Tuple as _,
-    map::{Address, GatewayKey, INTERFACE_SLOTS},
-};
+use lvs_common::{ForwardingMode, flow::Tuple as _, map::Address};
 
-use crate::{
-    atomic::{bounded, opaque},
-    backend::Target,
-    family::Family,
-    kernel::{Frame, Tables},
-    packet::Packet,
-    parse::read,
-};
+use crate::{atomic::bounded, backend::Target, family::Family, kernel::Tables};
 
 /// Where a flow's packets seem to come from, in the note of its link: with NAT the client itself, with
 /// FULLNAT a local address and port.
@@ -93,45 +82,6 @@ impl Flow {
 #[inline(always)]
 pub const fn translates(mode: u8) -> bool {
     mode == ForwardingMode::Nat as u8 || mode == ForwardingMode::FullNat as u8
-}
-
-/// The gateway that the way back to a client leads over: the one of the host's route, and where the host
-/// knows none, the one that the frame came from.
-///
-/// They differ where another balancer is in front, which is no way back. The host routes only with
-/// `ip_forward`, and knows nothing of networks behind tags that it has no device for.
-///
-/// # Errors
-/// [`Reason::NoGateway`] if there are too many.
-#[inline(always)]
-pub fn gateway<F: Family, K: Tables, X: Frame>(
-    tables: &K,
-    frame: X,
-    packet: &Packet<F::Tuple>,
-) -> Result<u32, Reason> {
-    let link = &packet.link;
-    if link.tags[0] == 0
-        && let Some(key) = frame.route::<F>(opaque(&packet.tuple))
-        && let Some(ours) = tables.interface(key.interface % INTERFACE_SLOTS)
-        && ours.index == key.interface
-    {
-        return tables.gateway_id(&key, ours).ok_or(Reason::NoGateway);
-    }
-    let ingress = frame.ingress();
-    let ours = tables
-        .interface(ingress % INTERFACE_SLOTS)
-        .ok_or(Reason::Inconsistent)?;
-    // SAFETY: the Ethernet header was checked when it was parsed.
-    let key = unsafe {
-        GatewayKey {
-            interface: ingress,
-            mac_head: read(link.header, 6),
-            mac_tail: read(link.header, 10),
-            tags: link.tags,
-            reserved: 0,
-        }
-    };
-    tables.gateway_id(&key, ours).ok_or(Reason::NoGateway)
 }
 
 /// The tuple of the answers to a client's packets, which are of the backend's family `R`; `None` if the

@@ -2,13 +2,13 @@
 
 use aya_ebpf::{
     bindings::{BPF_FIB_LKUP_RET_SUCCESS, bpf_fib_lookup, xdp_md},
-    helpers::generated::{bpf_fib_lookup as lookup, bpf_xdp_adjust_head},
+    helpers::generated::{bpf_fib_lookup as lookup, bpf_xdp_adjust_head, bpf_xdp_adjust_tail},
     programs::XdpContext,
 };
 use lvs_common::{
     Family as Number,
     flow::Tuple as _,
-    map::{GatewayKey, MAX_TAGS},
+    map::{Address, GatewayKey, MAX_TAGS},
 };
 use lvs_ebpf::{atomic::opaque, family::Family, kernel::Frame};
 
@@ -50,16 +50,14 @@ impl Frame for Xdp {
 
     /// A subprogram of its own, since it takes stack.
     #[inline(never)]
-    fn route<F: Family>(self, tuple: &F::Tuple) -> Option<GatewayKey> {
-        let tuple = opaque(tuple);
-        let (client, service) = F::addresses(tuple);
+    fn route<F: Family>(self, client: &Address, service: &Address) -> Option<GatewayKey> {
+        let (client, service) = (opaque(client), opaque(service));
         // SAFETY: all of its fields are numbers.
         let mut fib: bpf_fib_lookup = unsafe { core::mem::zeroed() };
         fib.family = match F::Tuple::FAMILY {
             Number::Ipv4 => AF_INET,
             Number::Ipv6 => AF_INET6,
         };
-        fib.l4_protocol = tuple.protocol();
         fib.ifindex = self.ingress();
         fib.__bindgen_anon_3.ipv6_src = service.words;
         fib.__bindgen_anon_4.ipv6_dst = client.words;
@@ -89,5 +87,11 @@ impl Frame for Xdp {
     fn grow(self, bytes: i32) -> bool {
         // SAFETY: as above.
         unsafe { bpf_xdp_adjust_head(self.0, -bytes) == 0 }
+    }
+
+    #[inline(always)]
+    fn trim(self, bytes: u32) -> bool {
+        // SAFETY: as above.
+        unsafe { bpf_xdp_adjust_tail(self.0, -bytes.cast_signed()) == 0 }
     }
 }

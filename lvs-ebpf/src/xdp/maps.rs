@@ -16,8 +16,8 @@ use lvs_common::{
     flow::{Link, Places, Slot, TICK_SHIFT, Tuple, Tuple4, Tuple6, WAYS, Word},
     map::{
         Address, Backend, Counters, Endpoint, FlowEvent, GATEWAY_SLOTS, GatewayKey,
-        INTERFACE_SLOTS, Interface, Line, NextHop, RingChunk, Service, ServiceKey, Settings,
-        Timeouts, TunnelSource,
+        INTERFACE_SLOTS, Interface, Line, NOTICE_BUCKETS, NextHop, Notice, RingChunk, Service,
+        ServiceKey, Settings, Timeouts, TunnelSource,
     },
 };
 use lvs_ebpf::{
@@ -87,6 +87,11 @@ static FLOW_EVENTS: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(FlowEvent::ALL.len() as u32, 0);
 
 const FAMILY4: u32 = Number::Ipv4 as u32;
+
+#[map]
+static NOTICES: PerCpuArray<u64> = PerCpuArray::with_max_entries(Notice::ALL.len() as u32, 0);
+#[map]
+static BUCKETS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1 + NOTICE_BUCKETS, 0);
 
 /// The maps as the steps of the walk see them.
 pub(crate) struct Maps;
@@ -285,6 +290,19 @@ impl Tables for Maps {
     #[inline(always)]
     fn count_event(&self, event: FlowEvent) {
         if let Some(count) = FLOW_EVENTS.get_ptr_mut(event as u32) {
+            // SAFETY: as in `count`.
+            unsafe { *count += 1 };
+        }
+    }
+
+    #[inline(always)]
+    fn bucket(&self, number: u32) -> Option<*mut u64> {
+        BUCKETS.get_ptr_mut(number)
+    }
+
+    #[inline(always)]
+    fn count_notice(&self, number: u32) {
+        if let Some(count) = NOTICES.get_ptr_mut(number) {
             // SAFETY: as in `count`.
             unsafe { *count += 1 };
         }

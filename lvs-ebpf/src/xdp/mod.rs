@@ -18,6 +18,16 @@ pub(crate) fn lvs(ctx: XdpContext) -> u32 {
     program::run(&ctx)
 }
 
+/// Goes on where the data plane has no way for a packet.
+#[xdp]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of an XDP program"
+)]
+pub(crate) fn slow(ctx: XdpContext) -> u32 {
+    program::slow(&ctx)
+}
+
 /// Takes packets out of tunnels, and nothing else: for backends.
 #[xdp]
 #[expect(

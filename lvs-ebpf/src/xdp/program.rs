@@ -6,14 +6,22 @@ use aya_ebpf::{
     Global,
     bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX},
     helpers::generated::{bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_redirect},
+    macros::map,
+    maps::ProgramArray,
     programs::XdpContext,
 };
 use aya_log_ebpf::debug;
 use lvs_common::{
     Reason, Verdict,
-    map::{FLUSH_CHUNK, Flush, SWEEP_CHUNK, Sweep},
+    map::{FLUSH_CHUNK, Flush, SLOW, SWEEP_CHUNK, Sweep},
 };
-use lvs_ebpf::{Action, decap::decap_only, table, walk};
+use lvs_ebpf::{
+    Action,
+    decap::decap_only,
+    kernel::Tables as _,
+    slow::{self, is_slow},
+    table, walk,
+};
 
 use super::{
     frame::Xdp,
@@ -26,19 +34,53 @@ pub(crate) fn run(ctx: &XdpContext) -> u32 {
     let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
     let frame = Xdp::new(ctx);
     let (reason, verdict) = match walk(&Maps, frame) {
-        Ok(Action::Send) => (Reason::Sent, XDP_TX),
-        Ok(Action::Redirect(interface)) => {
-            // SAFETY: the helper has no conditions.
-            let verdict = unsafe { bpf_redirect(interface, 0) };
-            (Reason::Redirected, verdict.cast_unsigned() as u32)
-        }
+        Ok(action @ Action::Send) => (Reason::Sent, send(action)),
+        Ok(action @ Action::Redirect(_)) => (Reason::Redirected, send(action)),
         Err(reason) => (reason, verdict_of(reason)),
     };
     count_reason(reason, frame_len);
     if TRACE.load() != 0 {
         log(ctx, frame_len, reason);
     }
+    if is_slow(reason)
+        && let Some(scratch) = Maps.scratch()
+    {
+        // SAFETY: this CPU's.
+        unsafe { (*scratch).reason = reason as u32 };
+        // SAFETY: the map is one of programs; where there is none, this one goes on.
+        unsafe { PROGRAMS.tail_call(ctx, SLOW) };
+    }
     verdict
+}
+
+/// Programs that go on for this one.
+#[map]
+static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(1, 0);
+
+/// Goes on for [`run`], which has counted the reason.
+#[inline(always)]
+pub(crate) fn slow(ctx: &XdpContext) -> u32 {
+    let reason = Maps.scratch().and_then(|scratch| {
+        // SAFETY: this CPU's, and just written.
+        Reason::from_number(unsafe { (*scratch).reason })
+    });
+    let reason = reason.unwrap_or(Reason::Inconsistent);
+    match slow::slow(&Maps, Xdp::new(ctx), reason) {
+        Ok(action) => send(action),
+        Err(reason) => verdict_of(reason),
+    }
+}
+
+#[inline(always)]
+fn send(action: Action) -> u32 {
+    match action {
+        Action::Send => XDP_TX,
+        Action::Redirect(interface) => {
+            // SAFETY: the helper has no conditions.
+            let verdict = unsafe { bpf_redirect(interface, 0) };
+            verdict.cast_unsigned() as u32
+        }
+    }
 }
 
 /// Takes the packet out of a tunnel that ends here, counts the reason, and gives the verdict.

@@ -19,6 +19,8 @@ mod model;
 #[cfg(test)]
 mod nat;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod overflow;

@@ -183,6 +183,14 @@ impl Tables for Raced<'_> {
     fn count_connection(&self, service: u32, backend: u32) {
         self.memory.count_connection(service, backend);
     }
+    fn bucket(&self, number: u32) -> Option<*mut u64> {
+        self.memory.bucket(number)
+    }
+
+    fn count_notice(&self, number: u32) {
+        self.memory.count_notice(number);
+    }
+
     fn count_event(&self, event: FlowEvent) {
         self.reached(Point::Event);
         self.memory.count_event(event);

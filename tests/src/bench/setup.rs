@@ -4,7 +4,7 @@ use std::{array, net::IpAddr, time::Duration};
 
 use anyhow::Result;
 use lvs_common::{
-    Family, ForwardingMode, MidStream, Protocol, Scheduler,
+    Family, ForwardingMode, MidStream, NoBackend, Protocol, Scheduler,
     flow::{Keys, halves_for},
     map::{Backend, NAME_LEN, NextHop, Ring, Service, ServiceKey, Settings, default_timeouts},
 };
@@ -47,6 +47,7 @@ pub(super) fn datapath(family: Family, flows: u32) -> Result<Datapath> {
         mask6: sizes.halves6 - 1,
         hz: clock.hz(),
         endpoints: 0,
+        ..Settings::NONE
     })?;
     let ticks = |seconds: u32| clock.ticks(Duration::from_secs(seconds.into()));
     datapath.set_timeouts(0, default_timeouts(ticks))?;
@@ -99,7 +100,8 @@ fn service(family: Family, ring: Ring) -> Service {
         },
         scheduler: Scheduler::Rr as u8,
         mid_stream: MidStream::Pass as u8,
-        reserved: [0; 2],
+        no_backend: NoBackend::Unreachable as u8,
+        reserved: 0,
         name: [0; NAME_LEN],
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, io, marker::PhantomData, ptr};
 
-use lvs_common::map::{GatewayKey, MAX_TAGS};
+use lvs_common::map::{Address, GatewayKey, MAX_TAGS};
 use lvs_ebpf::{family::Family, kernel::Frame};
 
 const PAGE: usize = 4096;
@@ -76,7 +76,7 @@ impl Arena {
         }
         Placed {
             start: Cell::new(start),
-            end: start.wrapping_add(frame.len()),
+            end: Cell::new(start.wrapping_add(frame.len())),
             watched: Cell::new((watched, WATCHED)),
             wall,
             ingress,
@@ -96,7 +96,7 @@ impl Drop for Arena {
 #[derive(Debug)]
 pub(super) struct Placed<'a> {
     start: Cell<*mut u8>,
-    end: *mut u8,
+    end: Cell<*mut u8>,
     /// Where nobody may write, and how many bytes that are.
     watched: Cell<(*const u8, usize)>,
     wall: Wall,
@@ -108,7 +108,7 @@ impl Placed<'_> {
     /// The frame as it is now.
     pub(super) fn bytes(&self) -> &[u8] {
         let start = self.start.get();
-        let len = self.end as usize - start as usize;
+        let len = self.end.get() as usize - start as usize;
         // SAFETY: in the arena, which is borrowed; nobody writes while the slice lives.
         unsafe { std::slice::from_raw_parts(start, len) }
     }
@@ -128,15 +128,15 @@ impl Frame for &Placed<'_> {
     }
 
     fn end(self) -> *mut u8 {
-        self.end
+        self.end.get()
     }
 
     fn ingress(self) -> u32 {
         self.ingress
     }
 
-    fn route<F: Family>(self, _tuple: &F::Tuple) -> Option<GatewayKey> {
-        let knows = (self.end as usize).is_multiple_of(4);
+    fn route<F: Family>(self, _client: &Address, _service: &Address) -> Option<GatewayKey> {
+        let knows = (self.end.get() as usize).is_multiple_of(4);
         knows.then_some(GatewayKey {
             interface: self.ingress,
             mac_head: 0,
@@ -155,13 +155,22 @@ impl Frame for &Placed<'_> {
             Wall::Front => 0,
             Wall::Back => len,
         };
-        if more > room || start >= self.end {
+        if more > room || start >= self.end.get() {
             return false;
         }
         if self.wall == Wall::Back {
             self.watched.set((watched, len - more));
         }
         self.start.set(start);
+        true
+    }
+
+    fn trim(self, bytes: u32) -> bool {
+        let end = self.end.get().wrapping_sub(bytes as usize);
+        if end <= self.start.get() {
+            return false;
+        }
+        self.end.set(end);
         true
     }
 }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, ops::RangeInclusive};
 use anyhow::{Context as _, Result};
 use aya::{TestRun as _, TestRunOptions};
 use lvs_common::{
-    Family, Reason, Scheduler,
+    Family, NoBackend, Reason, Scheduler,
     flow::{Keys, Stage, Word},
     map::{
         Backend, Counters, FlowEvent, NAME_LEN, RING_CHUNK, Ring, Service, ServiceKey, Settings,
@@ -106,6 +106,7 @@ impl Rig {
             mask6: halves6 - 1,
             hz: HZ,
             endpoints: 0,
+            ..Settings::NONE
         };
         let timeouts = [FOREVER; 16];
         datapath.set_settings(settings)?;
@@ -180,7 +181,8 @@ impl Rig {
             key,
             scheduler: spec.scheduler as u8,
             mid_stream: spec.mid_stream as u8,
-            reserved: [0; 2],
+            no_backend: NoBackend::Unreachable as u8,
+            reserved: 0,
             name,
         };
         self.datapath.write_service(service, entry)?;

@@ -81,6 +81,7 @@ impl Balancer {
             mask6: sizes.halves6 - 1,
             hz: HZ,
             endpoints: 0,
+            ..Settings::NONE
         })
     }
 

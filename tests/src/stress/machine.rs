@@ -128,6 +128,7 @@ impl Machine {
             mask6: round.halves - 1,
             hz: HZ,
             endpoints: 0,
+            ..Settings::NONE
         })?;
         let (events, outcomes) = (self.events()?, self.pairs.outcomes()?);
         let done = self.hammer(round)?;
