@@ -55,6 +55,13 @@ impl Delta {
             .with(c as u64 | (d as u64) << 32)
     }
 
+    /// Both changes.
+    #[inline(always)]
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
     /// Eight bytes of data less.
     #[inline(always)]
     #[must_use]

@@ -89,21 +89,7 @@ impl<T: Tuple> Packet<T> {
     /// What a step needs that finds the headers anew.
     #[inline(always)]
     pub const fn shape(&self) -> Shape {
-        let Self {
-            link,
-            network,
-            tcp_flags,
-            ..
-        } = self;
-        let header = network.len - network.payload;
-        Shape(
-            (network.hops as u64) << 56
-                | (network.len as u64) << 32
-                | (*tcp_flags as u64) << 24
-                | (network.protocol as u64) << 16
-                | (header as u64) << 8
-                | link.len as u64,
-        )
+        Shape::new(&self.link, &self.network, self.tcp_flags)
     }
 }
 
@@ -120,6 +106,20 @@ impl<T: Tuple> Packet<T> {
 pub struct Shape(pub u64);
 
 impl Shape {
+    /// Of a frame's parts.
+    #[inline(always)]
+    pub const fn new(link: &Link, network: &Network, tcp_flags: u8) -> Self {
+        let header = network.len - network.payload;
+        Self(
+            (network.hops as u64) << 56
+                | (network.len as u64) << 32
+                | (tcp_flags as u64) << 24
+                | (network.protocol as u64) << 16
+                | (header as u64) << 8
+                | link.len as u64,
+        )
+    }
+
     /// Bytes of the Ethernet header and its tags.
     #[inline(always)]
     pub const fn link(self) -> u32 {

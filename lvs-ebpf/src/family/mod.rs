@@ -31,6 +31,11 @@ pub trait Family {
     /// # Errors
     /// Those of [`crate::parse`].
     fn network(cursor: &mut Cursor) -> Result<(Network, Address, Address), Reason>;
+    /// The same of a packet that is quoted: the frame may not have all of it.
+    ///
+    /// # Errors
+    /// Those of [`crate::parse`].
+    fn quoted(cursor: &mut Cursor) -> Result<(Network, Address, Address), Reason>;
     /// Reads what follows the Ethernet header.
     ///
     /// # Errors

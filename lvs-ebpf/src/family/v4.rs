@@ -17,7 +17,7 @@ use super::{Family, Fields, V6, key};
 use crate::{
     kernel::Tables,
     packet::{Link, Network, Packet},
-    parse::{Cursor, TTL, ipv4, read, transport, write},
+    parse::{Cursor, TTL, ipv4, quoted_ipv4, read, transport, write},
 };
 
 /// IPv4.
@@ -50,6 +50,12 @@ impl Family for V4 {
     #[inline(always)]
     fn network(cursor: &mut Cursor) -> Result<(Network, Address, Address), Reason> {
         let (network, source, destination) = ipv4(cursor)?;
+        Ok((network, address4(source), address4(destination)))
+    }
+
+    #[inline(always)]
+    fn quoted(cursor: &mut Cursor) -> Result<(Network, Address, Address), Reason> {
+        let (network, source, destination) = quoted_ipv4(cursor)?;
         Ok((network, address4(source), address4(destination)))
     }
 

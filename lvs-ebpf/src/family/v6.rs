@@ -17,7 +17,7 @@ use super::{Family, Fields, V4, key};
 use crate::{
     kernel::Tables,
     packet::{Link, Network, Packet},
-    parse::{Cursor, HOP_LIMIT, ipv6, read, transport, write},
+    parse::{Cursor, HOP_LIMIT, ipv6, quoted_ipv6, read, transport, write},
 };
 
 /// IPv6.
@@ -37,6 +37,13 @@ impl Family for V6 {
     #[inline(always)]
     fn network(cursor: &mut Cursor) -> Result<(Network, Address, Address), Reason> {
         let (network, source, destination) = ipv6(cursor)?;
+        let address = |words| Address { words };
+        Ok((network, address(source), address(destination)))
+    }
+
+    #[inline(always)]
+    fn quoted(cursor: &mut Cursor) -> Result<(Network, Address, Address), Reason> {
+        let (network, source, destination) = quoted_ipv6(cursor)?;
         let address = |words| Address { words };
         Ok((network, address(source), address(destination)))
     }

@@ -40,6 +40,15 @@ impl Action {
             Self::Redirect(interface)
         }
     }
+
+    /// What it counts as.
+    #[inline(always)]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Send => Reason::Sent,
+            Self::Redirect(_) => Reason::Redirected,
+        }
+    }
 }
 
 /// Whether a packet of `len` bytes with this TTL or hop limit may go to a next hop, where a tunnel or another

@@ -213,21 +213,13 @@ impl Memory {
     /// The reason why it is not sent.
     pub fn receive<X: Frame>(&self, frame: X) -> Result<Action, Reason> {
         let len = frame.end() as usize - frame.start() as usize;
-        let outcome = match walk(self, frame) {
-            Err(reason) if is_slow(reason) => {
-                let told = slow(self, frame, reason);
-                self.counts.reason(reason, len as u64);
-                return told;
-            }
-            outcome => outcome,
-        };
-        let reason = match outcome {
-            Ok(Action::Send) => Reason::Sent,
-            Ok(Action::Redirect(_)) => Reason::Redirected,
-            Err(reason) => reason,
+        let (reason, action) = match walk(self, frame) {
+            Ok(action) => (action.reason(), Some(action)),
+            Err(reason) if is_slow(reason) => slow(self, frame, reason),
+            Err(reason) => (reason, None),
         };
         self.counts.reason(reason, len as u64);
-        outcome
+        action.ok_or(reason)
     }
 
     /// Sweeps the tables of both families, in requests of the size that the director makes.

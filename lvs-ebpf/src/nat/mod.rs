@@ -9,6 +9,7 @@ mod keep;
 mod request;
 
 pub use answer::answer;
+pub(crate) use answer::answered;
 pub use keep::{Opening, keep};
 pub use request::{request, request_across};
 
@@ -87,7 +88,7 @@ pub const fn translates(mode: u8) -> bool {
 /// The tuple of the answers to a client's packets, which are of the backend's family `R`; `None` if the
 /// backend's local addresses are not there, or it has none and is of another family than the client.
 #[inline(always)]
-fn reply_tuple<F: Family, R: Family, K: Tables>(
+pub(crate) fn reply_tuple<F: Family, R: Family, K: Tables>(
     tables: &K,
     target: &Target,
     tuple: &F::Tuple,

@@ -11,12 +11,29 @@ use crate::packet::Network;
 /// Offset of the hop limit in the header.
 pub const HOP_LIMIT: usize = offset_of!(Ipv6Hdr, hop_limit);
 
-/// Reads the header; yields it with source and destination, as on the wire.
+/// Reads the header of a packet that is all there and in one piece; yields it with source and destination,
+/// as on the wire.
 ///
 /// # Errors
 /// [`Reason::Truncated`], [`Reason::BadHeader`], [`Reason::Fragment`].
 #[inline(always)]
 pub fn ipv6(cursor: &mut Cursor) -> Result<(Network, [u32; 4], [u32; 4]), Reason> {
+    let (network, source, destination) = quoted_ipv6(cursor)?;
+    if !cursor.reaches(network.header, network.len) {
+        return Err(Reason::Truncated);
+    }
+    if network.protocol == IpProto::Ipv6Frag as u8 {
+        return Err(Reason::Fragment);
+    }
+    Ok((network, source, destination))
+}
+
+/// Reads the header of a packet that is quoted: the frame may not have all of it.
+///
+/// # Errors
+/// [`Reason::Truncated`], [`Reason::BadHeader`].
+#[inline(always)]
+pub fn quoted_ipv6(cursor: &mut Cursor) -> Result<(Network, [u32; 4], [u32; 4]), Reason> {
     let header = cursor.take::<{ Ipv6Hdr::LEN }>()?;
     // SAFETY: the header was checked just above, here and for the reads below.
     let version: u8 = unsafe { read(header, offset_of!(Ipv6Hdr, vcf)) };
@@ -24,29 +41,25 @@ pub fn ipv6(cursor: &mut Cursor) -> Result<(Network, [u32; 4], [u32; 4]), Reason
         return Err(Reason::BadHeader);
     }
     // SAFETY: as above.
-    let payload: u16 = unsafe { read(header, offset_of!(Ipv6Hdr, payload_len)) };
-    let payload = u32::from(u16::from_be(payload));
-    let len = payload + Ipv6Hdr::LEN as u32;
-    if !cursor.reaches(header, len) {
-        return Err(Reason::Truncated);
-    }
-    // SAFETY: as above.
-    let protocol: u8 = unsafe { read(header, offset_of!(Ipv6Hdr, next_hdr)) };
-    if protocol == IpProto::Ipv6Frag as u8 {
-        return Err(Reason::Fragment);
-    }
-    // SAFETY: as above.
-    let (hops, source, destination) = unsafe {
+    let (payload, hops, protocol): (u16, u8, u8) = unsafe {
         (
+            read(header, offset_of!(Ipv6Hdr, payload_len)),
             read(header, HOP_LIMIT),
+            read(header, offset_of!(Ipv6Hdr, next_hdr)),
+        )
+    };
+    // SAFETY: as above.
+    let (source, destination) = unsafe {
+        (
             words(header, offset_of!(Ipv6Hdr, src_addr)),
             words(header, offset_of!(Ipv6Hdr, dst_addr)),
         )
     };
+    let payload = u32::from(u16::from_be(payload));
     Ok((
         Network {
             header,
-            len,
+            len: payload + Ipv6Hdr::LEN as u32,
             payload,
             hops,
             protocol,

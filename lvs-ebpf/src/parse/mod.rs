@@ -6,8 +6,8 @@ mod ipv6;
 mod transport;
 
 pub use ethernet::{LONGEST_LINK, ethernet};
-pub use ipv4::{TTL, ipv4};
-pub use ipv6::{HOP_LIMIT, ipv6};
+pub use ipv4::{TTL, ipv4, quoted_ipv4};
+pub use ipv6::{HOP_LIMIT, ipv6, quoted_ipv6};
 pub use transport::{Transport, transport};
 
 use lvs_common::Reason;

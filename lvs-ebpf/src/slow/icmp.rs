@@ -3,7 +3,10 @@
 use lvs_common::{checksum::Delta, map::Address};
 use network_types::ip::IpProto;
 
-use crate::family::{Family, Fields, V4, V6};
+use crate::{
+    family::{Family, Fields, V4, V6},
+    parse::{read, write},
+};
 
 /// Bytes of the header of a message.
 pub(super) const HEADER: usize = 8;
@@ -31,6 +34,21 @@ pub(super) trait Icmp: Family {
     fn notice_class(quoted: u8) -> u8;
     /// What the checksum covers of the IP header.
     fn pseudo(fields: &Fields) -> Delta;
+    /// Whether messages of this type are errors, which quote a packet.
+    fn is_error(kind: u8) -> bool;
+    /// What changes for the checksum where addresses change in a quoted IP header, whose own checksum follows,
+    /// and in the one before the message.
+    fn covered(quoted: Delta, outer: Delta) -> Delta;
+    /// Changes the source address of an IP header.
+    ///
+    /// # Safety
+    /// The header must have been checked, here and below.
+    unsafe fn set_source(header: *mut u8, address: &Address) -> Delta;
+    /// Changes the destination address.
+    ///
+    /// # Safety
+    /// As above.
+    unsafe fn set_destination(header: *mut u8, address: &Address) -> Delta;
 }
 
 /// RFC 791 section 3.2; messages have up to 576 bytes (RFC 1812 section 4.3.2.3).
@@ -58,6 +76,30 @@ impl Icmp for V4 {
     #[inline(always)]
     fn pseudo(_fields: &Fields) -> Delta {
         Delta::NONE
+    }
+
+    /// Unreachable, source quench, time exceeded (kernel: `ip_vs_in_icmp`).
+    #[inline(always)]
+    fn is_error(kind: u8) -> bool {
+        matches!(kind, 3 | 4 | 11)
+    }
+
+    /// A header and its checksum together sum up to the same as before.
+    #[inline(always)]
+    fn covered(_quoted: Delta, _outer: Delta) -> Delta {
+        Delta::NONE
+    }
+
+    #[inline(always)]
+    unsafe fn set_source(header: *mut u8, address: &Address) -> Delta {
+        // SAFETY: the caller's.
+        unsafe { set4(header, Self::ADDRESSES, address) }
+    }
+
+    #[inline(always)]
+    unsafe fn set_destination(header: *mut u8, address: &Address) -> Delta {
+        // SAFETY: the caller's.
+        unsafe { set4(header, Self::ADDRESSES + 4, address) }
     }
 }
 
@@ -91,4 +133,52 @@ impl Icmp for V6 {
             .with(u32::from(fields.payload).to_be().into())
             .with(u32::from(fields.protocol).to_be().into())
     }
+
+    #[inline(always)]
+    fn is_error(kind: u8) -> bool {
+        kind < 128
+    }
+
+    #[inline(always)]
+    fn covered(quoted: Delta, outer: Delta) -> Delta {
+        quoted.and(outer)
+    }
+
+    #[inline(always)]
+    unsafe fn set_source(header: *mut u8, address: &Address) -> Delta {
+        // SAFETY: the caller's.
+        unsafe { set6(header, Self::ADDRESSES, address) }
+    }
+
+    #[inline(always)]
+    unsafe fn set_destination(header: *mut u8, address: &Address) -> Delta {
+        // SAFETY: the caller's.
+        unsafe { set6(header, Self::ADDRESSES + 16, address) }
+    }
+}
+
+#[inline(always)]
+unsafe fn set4(header: *mut u8, at: usize, address: &Address) -> Delta {
+    let new = address.words[0];
+    // SAFETY: the caller's.
+    unsafe {
+        let old: u32 = read(header, at);
+        write(header, at, new);
+        Delta::NONE.replace(old.into(), new.into())
+    }
+}
+
+#[inline(always)]
+unsafe fn set6(header: *mut u8, at: usize, address: &Address) -> Delta {
+    let [a, b, c, d] = address.words;
+    let mut changed = Delta::NONE;
+    for (i, (low, high)) in [(a, b), (c, d)].into_iter().enumerate() {
+        let new = u64::from(low) | u64::from(high) << 32;
+        // SAFETY: the caller's.
+        unsafe {
+            changed = changed.replace(read(header, at + 8 * i), new);
+            write(header, at + 8 * i, new);
+        }
+    }
+    changed
 }

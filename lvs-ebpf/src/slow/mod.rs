@@ -4,6 +4,8 @@
 mod icmp;
 mod limit;
 mod notice;
+mod quoted;
+mod requote;
 mod reset;
 
 use lvs_common::{NoBackend, Reason, map::Notice};
@@ -21,6 +23,7 @@ use crate::{
 use self::{
     icmp::Icmp,
     notice::{Message, notice},
+    quoted::quoted,
     reset::reset,
 };
 
@@ -29,23 +32,43 @@ use self::{
 pub const fn is_slow(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::TtlExceeded | Reason::TooBig | Reason::NoBackend
+        Reason::OtherProtocol | Reason::TtlExceeded | Reason::TooBig | Reason::NoBackend
     )
 }
 
-/// Does it: tells the sender. Yields by which interface the frame leaves then.
-///
-/// # Errors
-/// The reason, if there is nothing to send; the frame is untouched then.
+/// Does it. Yields the reason that counts, and what is to be done with the frame if it leaves.
 #[inline(always)]
-pub fn slow<K: Tables, X: Frame>(tables: &K, frame: X, reason: Reason) -> Result<Action, Reason> {
-    let link = ethernet(&mut Cursor::new(frame.start(), frame.end()))?;
-    let outcome = match link.ether_type {
-        V4::ETHER_TYPE => tell::<V4, K, X>(tables, frame, &link, reason),
-        V6::ETHER_TYPE => tell::<V6, K, X>(tables, frame, &link, reason),
-        _ => return Err(reason),
+pub fn slow<K: Tables, X: Frame>(tables: &K, frame: X, reason: Reason) -> (Reason, Option<Action>) {
+    let Ok(link) = ethernet(&mut Cursor::new(frame.start(), frame.end())) else {
+        return (reason, None);
     };
-    Ok(Action::by(frame, outcome.interface()?))
+    match link.ether_type {
+        V4::ETHER_TYPE => slow_ip::<V4, K, X>(tables, frame, &link, reason),
+        V6::ETHER_TYPE => slow_ip::<V6, K, X>(tables, frame, &link, reason),
+        _ => (reason, None),
+    }
+}
+
+#[inline(always)]
+fn slow_ip<F: Icmp, K: Tables, X: Frame>(
+    tables: &K,
+    frame: X,
+    link: &Link,
+    reason: Reason,
+) -> (Reason, Option<Action>) {
+    if reason as u32 != Reason::OtherProtocol as u32 {
+        // Whoever is told, the packet itself ends here.
+        let told = tell::<F, K, X>(tables, frame, link, reason).interface();
+        return (reason, told.ok().map(|by| Action::by(frame, by)));
+    }
+    // Nobody is told about errors (RFC 1122 section 3.2.2).
+    match quoted::<F, K, X>(tables, frame, link.to_bits()).interface() {
+        Ok(interface) => {
+            let action = Action::by(frame, interface);
+            (action.reason(), Some(action))
+        }
+        Err(reason) => (reason, None),
+    }
 }
 
 /// Tells the sender why its packet ends here.

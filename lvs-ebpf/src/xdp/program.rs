@@ -31,62 +31,75 @@ use super::{
 /// Walks a packet, counts its reason, and gives the verdict.
 #[inline(always)]
 pub(crate) fn run(ctx: &XdpContext) -> u32 {
-    let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
-    let frame = Xdp::new(ctx);
-    let (reason, verdict) = match walk(&Maps, frame) {
-        Ok(action @ Action::Send) => (Reason::Sent, send(action)),
-        Ok(action @ Action::Redirect(_)) => (Reason::Redirected, send(action)),
-        Err(reason) => (reason, verdict_of(reason)),
-    };
-    count_reason(reason, frame_len);
-    if TRACE.load() != 0 {
-        log(ctx, frame_len, reason);
+    let frame_len = length(ctx);
+    match walk(&Maps, Xdp::new(ctx)) {
+        Ok(action) => conclude(ctx, frame_len, action.reason(), Some(action)),
+        Err(reason) => {
+            if is_slow(reason) {
+                go_on(ctx, reason);
+            }
+            conclude(ctx, frame_len, reason, None)
+        }
     }
-    if is_slow(reason)
-        && let Some(scratch) = Maps.scratch()
-    {
-        // SAFETY: this CPU's.
-        unsafe { (*scratch).reason = reason as u32 };
-        // SAFETY: the map is one of programs; where there is none, this one goes on.
-        unsafe { PROGRAMS.tail_call(ctx, SLOW) };
-    }
-    verdict
 }
 
 /// Programs that go on for this one.
 #[map]
 static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
-/// Goes on for [`run`], which has counted the reason.
+/// Has [`slow`] go on, which does not return; where it is not there, this does.
+#[inline(always)]
+fn go_on(ctx: &XdpContext, reason: Reason) {
+    let Some(scratch) = Maps.scratch() else {
+        return;
+    };
+    // SAFETY: this CPU's.
+    unsafe { (*scratch).reason = reason as u32 };
+    // SAFETY: the map is one of programs.
+    unsafe { PROGRAMS.tail_call(ctx, SLOW) };
+}
+
+/// Does what there is to do for a packet that [`run`] has no way for, counts its reason, and gives the
+/// verdict.
 #[inline(always)]
 pub(crate) fn slow(ctx: &XdpContext) -> u32 {
+    let frame_len = length(ctx);
     let reason = Maps.scratch().and_then(|scratch| {
         // SAFETY: this CPU's, and just written.
         Reason::from_number(unsafe { (*scratch).reason })
     });
     let reason = reason.unwrap_or(Reason::Inconsistent);
-    match slow::slow(&Maps, Xdp::new(ctx), reason) {
-        Ok(action) => send(action),
-        Err(reason) => verdict_of(reason),
-    }
+    let (reason, action) = slow::slow(&Maps, Xdp::new(ctx), reason);
+    conclude(ctx, frame_len, reason, action)
 }
 
 #[inline(always)]
-fn send(action: Action) -> u32 {
+fn length(ctx: &XdpContext) -> u64 {
+    ctx.data_end() as u64 - ctx.data() as u64
+}
+
+/// Counts a packet's reason, and gives the verdict.
+#[inline(always)]
+fn conclude(ctx: &XdpContext, frame_len: u64, reason: Reason, action: Option<Action>) -> u32 {
+    count_reason(reason, frame_len);
+    if TRACE.load() != 0 {
+        log(ctx, frame_len, reason);
+    }
     match action {
-        Action::Send => XDP_TX,
-        Action::Redirect(interface) => {
+        Some(Action::Send) => XDP_TX,
+        Some(Action::Redirect(interface)) => {
             // SAFETY: the helper has no conditions.
             let verdict = unsafe { bpf_redirect(interface, 0) };
             verdict.cast_unsigned() as u32
         }
+        None => verdict_of(reason),
     }
 }
 
 /// Takes the packet out of a tunnel that ends here, counts the reason, and gives the verdict.
 #[inline(always)]
 pub(crate) fn decap(ctx: &XdpContext) -> u32 {
-    let frame_len = ctx.data_end() as u64 - ctx.data() as u64;
+    let frame_len = length(ctx);
     let reason = decap_only(&Maps, Xdp::new(ctx));
     count_reason(reason, frame_len);
     verdict_of(reason)
