@@ -2,6 +2,7 @@
 
 mod check;
 mod connections;
+mod decap;
 mod names;
 mod run;
 mod stats;
@@ -40,6 +41,8 @@ enum Command {
     /// List connections: state, client, virtual address, backend; or flush them
     #[command(visible_alias = "conn")]
     Connections(connections::Args),
+    /// Take packets out of tunnels, until Ctrl-C: for a backend without a tunnel device
+    Decap(decap::Args),
     /// Check a configuration file; needs neither root nor a running director
     Check(check::Args),
 }
@@ -82,6 +85,7 @@ impl Cli {
             Command::Run(args) => run::run(args, &self.pin_dir),
             Command::Stats(args) => stats::run(args, &self.pin_dir, out),
             Command::Connections(args) => connections::run(args, &self.pin_dir, out),
+            Command::Decap(args) => decap::run(args, out),
             Command::Check(args) => check::run(args, out),
         }
     }

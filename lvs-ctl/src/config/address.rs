@@ -23,12 +23,7 @@ pub(super) fn service(text: &str) -> Result<SocketAddr, Problem> {
             port_example(text, ip),
         ));
     };
-    let kind = if ip.is_loopback() {
-        Some("a loopback address, which no packet on a wire has")
-    } else {
-        never_one_host(ip)
-    };
-    match kind {
+    match never_on_a_wire(ip) {
         Some(kind) => Err(Problem::new(
             format!("a service can't have {ip}: it is {kind}"),
             "give the virtual address that clients connect to",
@@ -70,6 +65,38 @@ pub(super) fn local(text: &str) -> Result<IpAddr, Problem> {
             HELP,
         )),
         None => Ok(ip),
+    }
+}
+
+/// An address of this machine at which tunnels end.
+pub(super) fn tunnel_end(text: &str) -> Result<IpAddr, Problem> {
+    let ip = portless(text, "an endpoint of tunnels")?;
+    match never_on_a_wire(ip) {
+        Some(kind) => Err(Problem::new(
+            format!("tunnels can't end at {ip}: it is {kind}"),
+            "give the address of this machine that the balancers send them to",
+        )),
+        None => Ok(ip),
+    }
+}
+
+/// An address without a port; `what` it is, with its article.
+pub(super) fn portless(text: &str, what: &str) -> Result<IpAddr, Problem> {
+    match endpoint(text)? {
+        Endpoint { ip, port: None } => Ok(ip),
+        Endpoint { ip, port: Some(_) } => Err(Problem::new(
+            format!("{what} has no port, {} does", shown(text)),
+            format!("leave the port out: write {ip}"),
+        )),
+    }
+}
+
+/// Why no packet on a wire comes from an address or goes to it as to one machine.
+pub(super) fn never_on_a_wire(ip: IpAddr) -> Option<&'static str> {
+    if ip.is_loopback() {
+        Some("a loopback address, which no packet on a wire has")
+    } else {
+        never_one_host(ip)
     }
 }
 
@@ -319,6 +346,7 @@ mod tests {
         fn any_text_is_an_address_or_a_problem(text in "\\PC{0,12}|[0-9a-f.:\\[\\]]{0,30}") {
             let _ = service(&text);
             let _ = backend(&text);
+            let _ = tunnel_end(&text);
         }
     }
 }

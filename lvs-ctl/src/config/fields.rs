@@ -169,6 +169,42 @@ impl<'n> Field<'n> {
         }
     }
 
+    /// The values of the texts in the list of this field, with their places; `None` where something is
+    /// wrong and reported. `item` is what one is, with its article, `example` one of them.
+    pub(super) fn each<T>(
+        self,
+        (item, example): (&str, &str),
+        convert: impl Fn(&str) -> Result<T, Problem>,
+        report: &mut Report,
+    ) -> Option<Vec<(Place, T)>> {
+        let items = self.list(report)?;
+        let convert = |node: &Node, report: &mut Report| {
+            let Value::Text(text) = &node.value else {
+                let message = format!("{item} is text, this is {}", node.value.kind());
+                let help = format!("write it alone, such as {example}");
+                report.error(node.place, Problem::new(message, help));
+                return None;
+            };
+            Some((node.place, report.take(node.place, convert(text))?))
+        };
+        // Every item is judged, whatever the others are like.
+        let converted: Vec<_> = items.iter().map(|node| convert(node, report)).collect();
+        converted.into_iter().collect()
+    }
+
+    /// The same of a field that may be one text instead of a list.
+    pub(super) fn one_or_each<T>(
+        self,
+        item: (&str, &str),
+        convert: impl Fn(&str) -> Result<T, Problem>,
+        report: &mut Report,
+    ) -> Option<Vec<(Place, T)>> {
+        match &self.node.value {
+            Value::Text(_) => Some(vec![(self.node.place, self.convert(convert, report)?)]),
+            _ => self.each(item, convert, report),
+        }
+    }
+
     /// The items of this field, none where it is empty; `None` for what isn't a list, which is reported.
     pub(super) fn list(self, report: &mut Report) -> Option<&'n [Node]> {
         match &self.node.value {

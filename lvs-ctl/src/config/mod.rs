@@ -4,11 +4,14 @@
 //! points at the text. A file is judged in one go: only text that isn't YAML ends it early.
 
 mod address;
+pub mod argument;
 mod diagnostic;
+mod ethernet;
 mod fields;
 mod model;
 mod names;
 mod numbers;
+mod prefix;
 mod raw;
 mod render;
 mod report;
@@ -21,7 +24,8 @@ use std::{
 };
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use model::{Backend, Config, Service, Timeouts, XdpMode};
+pub use model::{Backend, Config, Decap, Service, Timeouts, XdpMode};
+pub use prefix::Prefix;
 
 /// Sixteen times what the largest accepted configuration takes; what is larger was picked by mistake.
 const MAX_FILE: u64 = 64 << 20;

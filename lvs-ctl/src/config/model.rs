@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use lvs_common::{ForwardingMode, MidStream, Protocol, Scheduler, UnknownName, map::MAX_LOCALS};
+use lvs_common::{
+    ForwardingMode, MidStream, Protocol, Scheduler, UnknownName,
+    map::{MAX_LOCALS, MAX_TAGS},
+};
+
+use super::prefix::Prefix;
 
 /// What a director runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What becomes of TCP segments of unknown flows. Default: [`Self::DEFAULT_MID_STREAM`].
     pub mid_stream: MidStream,
+    /// Tunnels that end here. Default: none do.
+    pub decap: Option<Decap>,
     /// The virtual services; at least one. No default.
     pub services: Vec<Service>,
 }
@@ -78,6 +85,22 @@ impl FromStr for XdpMode {
         let found = Self::ALL.iter().find(|mode| mode.as_str() == text);
         found.copied().ok_or(UnknownName)
     }
+}
+
+/// Tunnels that end at this machine: what they carry is taken as if it had come without them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decap {
+    /// The addresses of this machine that they end at; at least one, each once. No default.
+    pub endpoints: Vec<IpAddr>,
+    /// Where they may come from; at least one, each once. No default.
+    pub from: Vec<Prefix>,
+}
+
+impl Decap {
+    /// Most endpoints.
+    pub const MAX_ENDPOINTS: usize = 1_024;
+    /// Most prefixes that tunnels may come from.
+    pub const MAX_FROM: usize = 65_536;
 }
 
 /// How long an idle flow is remembered, as `ipvsadm --set` has it.
@@ -161,6 +184,14 @@ pub struct Backend {
     pub weight: u16,
     /// Default: the service's.
     pub mode: ForwardingMode,
+    /// TUN: where its tunnels begin, of the family of `address`; of a prefix, each flow has an address of
+    /// its own. Default: the service's, and without one the address of this machine that the route has.
+    pub tunnel_source: Option<Prefix>,
+    /// VLAN ids of frames to it, outermost first, 0 where there is no tag. Default: the service's, and
+    /// without any none.
+    pub tags: [u16; MAX_TAGS],
+    /// The MAC address of frames to it, in the order it has on the wire. Default: the kernel is asked.
+    pub mac: Option<[u8; 6]>,
 }
 
 impl Backend {

@@ -1,7 +1,9 @@
 //! The rules of a configuration as a whole.
 
 mod backends;
+mod link_layer;
 mod service;
+mod tunnels;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +34,7 @@ pub(super) fn config(root: &Node, report: &mut Report) -> Option<Config> {
         "flows",
         "timeouts",
         "mid_stream",
+        "decap",
         "services",
     ];
     let fields = Fields::read(root, "a configuration", known, report)?;
@@ -49,6 +52,7 @@ pub(super) fn config(root: &Node, report: &mut Report) -> Option<Config> {
         timeouts: timeouts.unwrap_or_default(),
         mid_stream: mid_stream.unwrap_or(Config::DEFAULT_MID_STREAM),
     };
+    let decap = tunnels::decap(&fields, report);
     let services = services(&fields, &defaults, report);
     Some(Config {
         interfaces: interfaces?,
@@ -56,6 +60,7 @@ pub(super) fn config(root: &Node, report: &mut Report) -> Option<Config> {
         flows: flows?,
         timeouts: timeouts?,
         mid_stream: mid_stream?,
+        decap,
         services: services?
             .into_iter()
             .map(|draft| draft.service)

@@ -1,12 +1,16 @@
-//! Attaching the program to interfaces.
+//! Attaching a program to interfaces.
 
 use std::{fmt, io};
 
-use anyhow::Result;
-use aya::programs::{ProgramError, XdpMode};
+use anyhow::{Context as _, Result, bail};
+use aya::{
+    maps::{Array, MapData},
+    programs::{ProgramError, XdpMode},
+};
+use lvs_common::map::{INTERFACE_SLOTS, Interface, name};
 use nix::errno::Errno;
 
-use super::load::Datapath;
+use super::{entry::Entry, object::Object};
 
 /// Where the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +44,38 @@ pub enum AttachError {
     Other(#[source] anyhow::Error),
 }
 
-impl Datapath {
-    /// Attaches the program to the interface with this index until the data plane is dropped.
+/// A loaded program on its way to interfaces.
+pub struct Attacher<'a> {
+    object: &'a mut Object,
+    program: &'static str,
+}
+
+impl<'a> Attacher<'a> {
+    /// Of the program of this name.
+    pub(super) fn new(object: &'a mut Object, program: &'static str) -> Self {
+        Self { object, program }
+    }
+
+    /// Makes an interface's MAC address known, which must be before the program is attached there.
+    ///
+    /// # Errors
+    /// If the kernel refuses, and if another interface's index has the same place.
+    pub fn set_interface(&mut self, index: u32, mac: [u8; 6], mtu: u32) -> Result<()> {
+        let mut interfaces: Array<MapData, Entry<Interface>> =
+            self.object.open(name::INTERFACES)?.try_into()?;
+        let place = index % INTERFACE_SLOTS;
+        let other = interfaces.get(&place, 0).context(name::INTERFACES)?.0.index;
+        if other != 0 && other != index {
+            bail!(
+                "interfaces {other} and {index} cannot both be attached: their indices are the \
+                 same modulo {INTERFACE_SLOTS}; create one of them anew to give it another index"
+            );
+        }
+        let entry = Entry(Interface::new(index, mac, mtu));
+        interfaces.set(place, entry, 0).context(name::INTERFACES)
+    }
+
+    /// Attaches the program to the interface with this index until its object is dropped.
     ///
     /// # Errors
     /// See [`AttachError`].
@@ -50,7 +84,8 @@ impl Datapath {
             AttachMode::Native => XdpMode::Driver,
             AttachMode::Generic => XdpMode::Skb,
         };
-        let program = self.main_program().map_err(AttachError::Other)?;
+        let program = self.object.program_mut(self.program);
+        let program = program.map_err(AttachError::Other)?;
         match program.attach_to_if_index(interface, flags) {
             // The link belongs to the program, which detaches it when it goes.
             Ok(_link) => Ok(()),

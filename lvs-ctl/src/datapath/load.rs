@@ -2,31 +2,27 @@
 
 use std::net::IpAddr;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result};
 use aya::{
-    Ebpf, EbpfLoader, TestRun as _, TestRunOptions, include_bytes_aligned,
-    maps::{
-        Array, HashMap, Map, MapData, ProgramArray,
-        lpm_trie::{Key, LpmTrie},
-    },
-    programs::{ProgramError, Xdp},
+    TestRun as _, TestRunOptions,
+    maps::{Array, HashMap, Map, MapData},
+    programs::Xdp,
 };
 use lvs_common::map::{
-    Address, Backend, Endpoint, INTERFACE_SLOTS, Interface, NextHop, Ring, RingChunk, SLOW,
-    Service, ServiceKey, Settings, Timeouts, TunnelSource, name,
+    Address, Backend, NextHop, Ring, RingChunk, SLOW, Service, ServiceKey, Settings, Timeouts, name,
 };
 
 use super::{
+    attach::Attacher,
     counters::StatsReader,
     entry::Entry,
     mapped::Mapped,
+    object::Object,
     packet_log::PacketLog,
     pins::Pins,
     sweeper::{self, Clock, Swept},
+    tunnels::Tunnels,
 };
-
-/// The eBPF object, built from the crate lvs-ebpf.
-static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/lvs"));
 
 /// How many entries the maps have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +53,12 @@ pub struct Sizes {
 ///
 /// Dropping it detaches the program; what was pinned stays until its [`Pins`] are dropped.
 pub struct Datapath {
-    ebpf: Ebpf,
+    object: Object,
     sizes: Sizes,
     settings: Array<MapData, Entry<Settings>>,
     timeouts: Array<MapData, Timeouts>,
     locals: Array<MapData, Entry<Address>>,
-    endpoints: HashMap<MapData, Entry<Endpoint>, u32>,
-    tunnel_sources: LpmTrie<MapData, Entry<TunnelSource>, u32>,
-    interfaces: Array<MapData, Entry<Interface>>,
+    tunnels: Tunnels,
     keys: HashMap<MapData, Entry<ServiceKey>, u32>,
     services: Array<MapData, Entry<Service>>,
     services_memory: Mapped<Service>,
@@ -87,11 +81,6 @@ impl Datapath {
     /// # Errors
     /// If the kernel refuses; the message says why.
     pub fn load(sizes: Sizes, trace: bool) -> Result<Self> {
-        let log_level = u8::from(trace) * 5;
-        let mut loader = EbpfLoader::new();
-        loader.override_global("AYA_LOG_LEVEL", &log_level, true);
-        let is_traced = u8::from(trace);
-        loader.override_global("TRACE", &is_traced, true);
         let entries = [
             (name::TIMEOUTS, sizes.timeouts),
             (name::LOCALS, sizes.locals),
@@ -110,33 +99,17 @@ impl Datapath {
             (name::FLOWS4, sizes.halves4),
             (name::FLOWS6, sizes.halves6),
         ];
-        for (map, entries) in entries {
-            loader.map_max_entries(map, entries);
-        }
-        let mut ebpf = loader.load(OBJECT).context("cannot load the eBPF object")?;
-        for program in [PROGRAM, SLOW_PATH, name::SWEEP, name::FLUSH] {
-            xdp(&mut ebpf, program)?
-                .load()
-                .map_err(|error| refused(program, error))?;
-        }
-        let slow = ebpf
-            .program(SLOW_PATH)
-            .context("the object has no slow path")?;
-        let slow = slow.fd()?.try_clone()?;
-        let programs = ebpf.map_mut(name::PROGRAMS).context(name::PROGRAMS)?;
-        ProgramArray::try_from(programs)?
-            .set(SLOW, &slow, 0)
-            .context(name::PROGRAMS)?;
-        let open = |map: &str| open(&ebpf, map);
+        let programs = [PROGRAM, SLOW_PATH, name::SWEEP, name::FLUSH];
+        let mut object = Object::load(&entries, trace, &programs)?;
+        object.chain(name::PROGRAMS, SLOW, SLOW_PATH)?;
+        let open = |map: &str| object.open(map);
         let (services, backends) = (open(name::SERVICE)?, open(name::BACKEND)?);
         Ok(Self {
             sizes,
             settings: open(name::SETTINGS)?.try_into()?,
             timeouts: open(name::TIMEOUTS)?.try_into()?,
             locals: open(name::LOCALS)?.try_into()?,
-            endpoints: open(name::ENDPOINTS)?.try_into()?,
-            tunnel_sources: open(name::TUNNEL_SOURCES)?.try_into()?,
-            interfaces: open(name::INTERFACES)?.try_into()?,
+            tunnels: Tunnels::open(&object)?,
             keys: open(name::SERVICES)?.try_into()?,
             services_memory: Mapped::new(&services, true).context(name::SERVICE)?,
             services: services.try_into()?,
@@ -144,7 +117,7 @@ impl Datapath {
             backends: backends.try_into()?,
             next_hops: open(name::NEXT_HOPS)?.try_into()?,
             rings: open(name::RINGS)?.try_into()?,
-            ebpf,
+            object,
         })
     }
 
@@ -160,7 +133,7 @@ impl Datapath {
     pub fn pin_programs(&mut self, pins: &Pins) -> Result<()> {
         for program in [name::SWEEP, name::FLUSH] {
             let path = pins.path(program);
-            let pinned = xdp(&mut self.ebpf, program)?.pin(&path);
+            let pinned = self.object.program_mut(program)?.pin(&path);
             pinned.with_context(|| format!("cannot pin the program {}", path.display()))?;
         }
         Ok(())
@@ -173,7 +146,7 @@ impl Datapath {
     pub fn pin(&self, pins: &Pins) -> Result<()> {
         for map in name::ALL {
             let path = pins.path(map);
-            let pinned = self.map(map)?.pin(&path);
+            let pinned = self.object.map(map)?.pin(&path);
             pinned.with_context(|| format!("cannot pin the map {}", path.display()))?;
         }
         Ok(())
@@ -184,7 +157,7 @@ impl Datapath {
     /// # Errors
     /// If the program was loaded without.
     pub fn packet_log(&mut self) -> Result<PacketLog> {
-        PacketLog::new(&mut self.ebpf)
+        PacketLog::new(&mut self.object.ebpf)
     }
 
     /// Reads what this data plane counts.
@@ -277,9 +250,7 @@ impl Datapath {
     /// # Errors
     /// As above.
     pub fn add_endpoint(&mut self, address: IpAddr) -> Result<()> {
-        self.endpoints
-            .insert(Entry(address.into()), 1, 0)
-            .context(name::ENDPOINTS)
+        self.tunnels.add_endpoint(address)
     }
 
     /// Lets tunnels come from a prefix of so many bits.
@@ -287,10 +258,7 @@ impl Datapath {
     /// # Errors
     /// As above.
     pub fn allow_tunnels(&mut self, from: IpAddr, bits: u8) -> Result<()> {
-        let key = Key::new(TunnelSource::prefix(bits), Entry(from.into()));
-        self.tunnel_sources
-            .insert(&key, 1, 0)
-            .context(name::TUNNEL_SOURCES)
+        self.tunnels.allow(from, bits)
     }
 
     /// Makes an interface's MAC address known, which must be before the program is attached there.
@@ -298,23 +266,7 @@ impl Datapath {
     /// # Errors
     /// As above, and if another interface's index has the same place.
     pub fn set_interface(&mut self, index: u32, mac: [u8; 6], mtu: u32) -> Result<()> {
-        let place = index % INTERFACE_SLOTS;
-        let other = self
-            .interfaces
-            .get(&place, 0)
-            .context(name::INTERFACES)?
-            .0
-            .index;
-        if other != 0 && other != index {
-            bail!(
-                "interfaces {other} and {index} cannot both be attached: their indices are the \
-                 same modulo {INTERFACE_SLOTS}; create one of them anew to give it another index"
-            );
-        }
-        let entry = Entry(Interface::new(index, mac, mtu));
-        self.interfaces
-            .set(place, entry, 0)
-            .context(name::INTERFACES)
+        self.attacher().set_interface(index, mac, mtu)
     }
 
     /// Writes a service that no packet finds yet.
@@ -393,13 +345,7 @@ impl Datapath {
 
     /// Another handle of a map.
     pub(super) fn open(&self, name: &str) -> Result<Map> {
-        open(&self.ebpf, name)
-    }
-
-    fn map(&self, name: &str) -> Result<&Map> {
-        self.ebpf
-            .map(name)
-            .with_context(|| format!("the object has no map {name}"))
+        self.object.open(name)
     }
 
     /// A program of the object by its name, for who runs or measures it without an interface: `lvs`
@@ -408,54 +354,11 @@ impl Datapath {
     /// # Errors
     /// If there is none.
     pub fn program(&self, name: &str) -> Result<&Xdp> {
-        let program = self.ebpf.program(name);
-        Ok(program
-            .with_context(|| format!("the object has no program {name}"))?
-            .try_into()?)
+        self.object.program(name)
     }
 
-    /// The program to attach.
-    pub(super) fn main_program(&mut self) -> Result<&mut Xdp> {
-        xdp(&mut self.ebpf, PROGRAM)
-    }
-}
-
-fn xdp<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
-    let program = ebpf.program_mut(name);
-    Ok(program
-        .with_context(|| format!("the object has no program {name}"))?
-        .try_into()?)
-}
-
-/// Another handle of a loaded map.
-fn open(ebpf: &Ebpf, name: &str) -> Result<Map> {
-    let map = ebpf
-        .map(name)
-        .with_context(|| format!("the object has no map {name}"))?;
-    let (Map::Array(data) | Map::HashMap(data) | Map::PerCpuArray(data) | Map::LpmTrie(data)) = map
-    else {
-        bail!("the map {name} is of a kind that is not expected");
-    };
-    let again = MapData::from_id(data.info()?.id()).and_then(Map::from_map_data);
-    again.with_context(|| format!("cannot open the map {name}"))
-}
-
-/// Why the kernel refused a program, with the end of the verifier's log.
-fn refused(program: &str, error: ProgramError) -> anyhow::Error {
-    match error {
-        ProgramError::LoadError {
-            io_error,
-            verifier_log,
-        } => {
-            let log = verifier_log.to_string();
-            let tail: Vec<&str> = log.lines().rev().take(20).collect();
-            let tail: Vec<&str> = tail.into_iter().rev().collect();
-            anyhow!(
-                "the kernel refuses the program {program}: {io_error}\n{}\nLinux 6.1 or newer is \
-                 needed; see the log above for what this kernel does not accept",
-                tail.join("\n")
-            )
-        }
-        error => anyhow::Error::new(error).context(format!("cannot load the program {program}")),
+    /// Attaches the data plane to interfaces.
+    pub fn attacher(&mut self) -> Attacher<'_> {
+        Attacher::new(&mut self.object, PROGRAM)
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use anyhow::{Context as _, Result};
 use lvs_common::{
-    Family, ForwardingMode, NoBackend, Scheduler,
+    Family, NoBackend, Scheduler,
     flow::halves_for,
     map::{
         Backend as BackendEntry, NAME_LEN, NextHop as NextHopEntry, RING_CHUNK, Ring,
@@ -14,10 +14,14 @@ use lvs_common::{
     ring,
 };
 
+use super::{
+    reach::{self, Reach},
+    room,
+};
 use crate::{
-    config::{Backend as BackendConfig, Config, Service as ServiceConfig, Timeouts},
+    config::{Backend as BackendConfig, Config, Decap, Prefix, Service as ServiceConfig, Timeouts},
     datapath::{Datapath, Sizes},
-    net::{Change, Resolution},
+    net::{Change, Target},
 };
 
 /// Next hop ids of a backend: one in use, one to write the next into.
@@ -34,6 +38,8 @@ pub(super) struct Fleet {
     locals: Vec<IpAddr>,
     /// The entries of TIMEOUTS: first those that hold for most, then every other set.
     timeouts: Vec<Timeouts>,
+    /// Tunnels that end here.
+    decap: Option<Decap>,
     sizes: Sizes,
 }
 
@@ -100,34 +106,30 @@ impl Fleet {
                 ],
             });
         }
-        let halves = |family| -> Result<u32> {
-            let of_family = services
-                .iter()
-                .filter(|s| Family::from(s.config.address.ip()) == family);
-            // A flow that is translated has two entries.
-            let entries = of_family.map(|service| {
-                let backends = service.config.backends.iter();
-                1 + u64::from(backends.into_iter().any(|b| b.mode.translates()))
-            });
-            let flows = config.flows * entries.max().unwrap_or(0);
-            u32::try_from(halves_for(flows)).context("the flow table is too large")
+        let halves = |entries: u64| {
+            u32::try_from(halves_for(entries)).context("the flow table is too large")
         };
+        let [entries4, entries6] = room::entries(config);
+        let (endpoints, from) = config.decap.as_ref().map_or((0, 0), |decap| {
+            (decap.endpoints.len() as u32, decap.from.len() as u32)
+        });
         let sizes = Sizes {
             services: services.len().max(1) as u32,
             timeouts: timeouts.len() as u32,
             locals: locals.len().max(1) as u32,
-            endpoints: 1,
-            tunnel_sources: 1,
+            endpoints: endpoints.max(1),
+            tunnel_sources: from.max(1),
             backends: u32::from(next_backend),
             next_hops: u32::from(next_backend) * HOPS_PER_BACKEND,
             ring_chunks: (next_slot / RING_CHUNK as u32).max(1),
-            halves4: halves(Family::Ipv4)?,
-            halves6: halves(Family::Ipv6)?,
+            halves4: halves(entries4)?,
+            halves6: halves(entries6)?,
         };
         Ok(Self {
             services,
             locals,
             timeouts,
+            decap: config.decap.clone(),
             sizes,
         })
     }
@@ -142,12 +144,15 @@ impl Fleet {
         &self.timeouts
     }
 
-    /// The addresses whose next hops it needs.
-    pub(super) fn addresses(&self) -> BTreeSet<IpAddr> {
+    /// Whether tunnels end here.
+    pub(super) fn takes_tunnels(&self) -> bool {
+        self.decap.is_some()
+    }
+
+    /// The targets whose next hops it needs.
+    pub(super) fn targets(&self) -> BTreeSet<Target> {
         let backends = self.services.iter().flat_map(|service| &service.backends);
-        backends
-            .map(|backend| backend.config.address.ip())
-            .collect()
+        backends.map(Backend::target).collect()
     }
 
     /// "2 services with 5 of 6 backends".
@@ -177,6 +182,14 @@ impl Fleet {
         for (number, local) in (0..).zip(&self.locals) {
             datapath.set_local(number, (*local).into())?;
         }
+        if let Some(Decap { endpoints, from }) = &self.decap {
+            for endpoint in endpoints {
+                datapath.add_endpoint(*endpoint)?;
+            }
+            for prefix in from {
+                datapath.allow_tunnels(prefix.address(), prefix.bits())?;
+            }
+        }
         for service in &self.services {
             for backend in &service.backends {
                 datapath.write_backend(backend.id.into(), backend.entry(service))?;
@@ -188,7 +201,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Takes in what became of an address.
+    /// Takes in what became of a target.
     ///
     /// # Errors
     /// If the kernel refuses.
@@ -196,16 +209,17 @@ impl Fleet {
         for service in &mut self.services {
             let mut touched = false;
             for backend in &mut service.backends {
-                if backend.config.address.ip() == change.address {
-                    touched |= backend.prepare(datapath, &change.resolution)?;
-                    report(&service.config, backend, &change.resolution);
+                if backend.target() == change.target {
+                    let reach = reach::judge(&service.config, &backend.config, &change.resolution);
+                    touched |= backend.prepare(datapath, reach.hop)?;
+                    report(&service.config, backend, &reach);
                 }
             }
             if touched {
                 service.turn(datapath)?;
             }
             for backend in &service.backends {
-                if backend.config.address.ip() == change.address && !backend.reachable {
+                if backend.target() == change.target && !backend.reachable {
                     datapath.set_next_hop(backend.id.into(), 0)?;
                 }
             }
@@ -284,20 +298,26 @@ impl Backend {
             locals,
             first_port: *ports.start(),
             last_port: *ports.end(),
+            entropy: self.config.tunnel_source.map_or(0, Prefix::varying_bits),
             ..BackendEntry::NONE
         }
     }
 
+    fn target(&self) -> Target {
+        Target {
+            address: self.config.address.ip(),
+            mac: self.config.mac,
+        }
+    }
+
     /// Writes the next hop, if there is one, and notes whether there is; whether that has changed.
-    fn prepare(&mut self, datapath: &mut Datapath, resolution: &Resolution) -> Result<bool> {
+    fn prepare(&mut self, datapath: &mut Datapath, hop: Option<NextHopEntry>) -> Result<bool> {
         let was_reachable = self.reachable;
         self.reachable = false;
-        if let Resolution::Resolved(hop) = resolution {
-            let entry =
-                NextHopEntry::new(hop.ifindex, hop.mtu, hop.destination_mac, hop.source_mac);
+        if let Some(hop) = hop {
             self.hop = (self.hop + 1) % HOPS_PER_BACKEND;
             let id = u32::from(self.id) * HOPS_PER_BACKEND + self.hop;
-            datapath.write_next_hop(id, entry)?;
+            datapath.write_next_hop(id, hop)?;
             datapath.set_next_hop(self.id.into(), id)?;
             self.reachable = true;
         }
@@ -339,29 +359,7 @@ fn slots_of(service: &ServiceConfig) -> u64 {
     }
 }
 
-fn report(service: &ServiceConfig, backend: &Backend, resolution: &Resolution) {
+fn report(service: &ServiceConfig, backend: &Backend, reach: &Reach) {
     let (name, address) = (&service.name, backend.config.address);
-    match resolution {
-        Resolution::Resolved(hop) => match hop.gateway {
-            None => log::info!(
-                "{name}: backend {address} is reachable on {}",
-                hop.interface
-            ),
-            Some(gateway) if backend.config.mode == ForwardingMode::Dr => log::warn!(
-                "{name}: backend {address} is behind the router {gateway}, which gets its packets: \
-                 direct routing needs the backend on a network of this machine"
-            ),
-            Some(gateway) => log::info!(
-                "{name}: backend {address} is reachable on {} through {gateway}",
-                hop.interface
-            ),
-        },
-        Resolution::Local { interface } => log::warn!(
-            "{name}: backend {address} is this machine's own address, on {interface}; it takes no \
-             flows: it must be another machine's"
-        ),
-        Resolution::Unresolved(cause) => {
-            log::warn!("{name}: backend {address} takes no flows: {cause}");
-        }
-    }
+    log::log!(reach.level, "{name}: backend {address} {}", reach.words);
 }

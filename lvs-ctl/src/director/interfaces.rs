@@ -1,10 +1,10 @@
-//! The interfaces that the program is attached to.
+//! The interfaces that a program is attached to.
 
 use anyhow::{Result, bail};
 
 use crate::{
     config::XdpMode,
-    datapath::{AttachError, AttachMode, Datapath},
+    datapath::{AttachError, AttachMode, Attacher},
     net::{self, Link},
 };
 
@@ -15,7 +15,7 @@ pub(super) struct Interface {
     mac: [u8; 6],
 }
 
-/// Looks the configured interfaces up.
+/// Looks up the interfaces of these names.
 ///
 /// # Errors
 /// If one does not exist, is not Ethernet, or has an XDP program already.
@@ -55,14 +55,14 @@ fn busy(name: &str, xdp: Option<net::AttachedXdp>) -> String {
 /// Attaches the program to all of them.
 ///
 /// # Errors
-/// If one refuses; dropping the data plane detaches the others.
+/// If one refuses; dropping what the attacher is of detaches the others.
 pub(super) fn attach(
-    datapath: &mut Datapath,
+    attacher: &mut Attacher<'_>,
     interfaces: &[Interface],
     mode: XdpMode,
 ) -> Result<()> {
     for Interface { link, mac } in interfaces {
-        datapath.set_interface(link.index, *mac, link.mtu)?;
+        attacher.set_interface(link.index, *mac, link.mtu)?;
     }
     for Interface { link, .. } in interfaces {
         let name = &link.name;
@@ -70,13 +70,13 @@ pub(super) fn attach(
             XdpMode::Auto | XdpMode::Native => AttachMode::Native,
             XdpMode::Generic => AttachMode::Generic,
         };
-        let attached = match datapath.attach(link.index, first) {
+        let attached = match attacher.attach(link.index, first) {
             Err(AttachError::Unsupported(reason)) if mode == XdpMode::Auto => {
                 log::warn!(
                     "{name} runs in generic mode, at a fraction of the speed: its driver does not \
                      take XDP programs ({reason})"
                 );
-                datapath.attach(link.index, AttachMode::Generic)
+                attacher.attach(link.index, AttachMode::Generic)
             }
             attached => attached,
         };
@@ -89,7 +89,7 @@ fn explain(name: &str, mode: XdpMode, error: AttachError) -> anyhow::Error {
     let hint = match &error {
         AttachError::Busy => return anyhow::anyhow!("{}; stop that first", busy(name, None)),
         AttachError::Unsupported(_) if mode == XdpMode::Native => {
-            "; `xdp: generic` works on any interface, at a fraction of the speed"
+            "; mode generic works on any interface, at a fraction of the speed"
         }
         AttachError::Unsupported(_) | AttachError::Other(_) => "",
     };

@@ -3,18 +3,23 @@
 //! It owns the loaded data plane for as long as it runs, follows the kernel's routes and neighbours,
 //! and sweeps the flow table.
 
+pub mod decap;
+mod endpoint;
 mod fleet;
 mod interfaces;
 mod pressure;
 mod privileges;
+mod reach;
+mod room;
 mod settings;
+mod sockets;
+mod stop;
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use tokio::{
     runtime::Builder,
-    signal::unix::{SignalKind, signal},
     time::{MissedTickBehavior, interval},
 };
 
@@ -25,6 +30,7 @@ use crate::{
 };
 use fleet::Fleet;
 use pressure::Pressure;
+use stop::Stop;
 
 /// How long backends may take to answer before the director starts without them.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -60,9 +66,13 @@ async fn direct(config: &Config, options: &Options) -> Result<()> {
     let mut fleet = Fleet::new(config)?;
     let mut datapath = Datapath::load(fleet.sizes(), options.trace)?;
     log::info!("{}", settings::table(config.flows, fleet.sizes()));
-    settings::write(&mut datapath, fleet.timeouts())?;
+    settings::write(&mut datapath, fleet.timeouts(), fleet.takes_tunnels())?;
     fleet.write(&mut datapath)?;
-    let mut resolver = Resolver::new(fleet.addresses()).await?;
+    sockets::warn(config);
+    if let Some(decap) = &config.decap {
+        endpoint::warn_of_missing(&decap.endpoints).await?;
+    }
+    let mut resolver = Resolver::new(fleet.targets()).await?;
     let outcome = async {
         // Told to stop while it waits for backends: nothing is attached yet.
         let found = tokio::select! {
@@ -74,7 +84,7 @@ async fn direct(config: &Config, options: &Options) -> Result<()> {
         }
         datapath.pin(&pins)?;
         datapath.pin_programs(&pins)?;
-        interfaces::attach(&mut datapath, &interfaces, config.xdp)?;
+        interfaces::attach(&mut datapath.attacher(), &interfaces, config.xdp)?;
         log::info!(
             "forwarding {} on {}",
             fleet.summary(),
@@ -138,33 +148,5 @@ async fn pass_on(log: &mut Option<PacketLog>) -> Result<()> {
     match log {
         Some(log) => log.pass_on().await,
         None => std::future::pending().await,
-    }
-}
-
-/// The signals that end a director: Ctrl-C, `kill`, and the terminal's end.
-struct Stop {
-    signals: [tokio::signal::unix::Signal; 3],
-}
-
-impl Stop {
-    fn new() -> Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            signals: [
-                listen(SignalKind::interrupt())?,
-                listen(SignalKind::terminate())?,
-                listen(SignalKind::hangup())?,
-            ],
-        })
-    }
-
-    /// Waits for one of them.
-    async fn told(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.signals;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
     }
 }

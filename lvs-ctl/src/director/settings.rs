@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lvs_common::{
-    flow::{Keys, Tuple as _, Tuple4, Tuple6, WAYS, Word},
+    bucket::{PARTS, Rate},
+    flow::{Keys, TICK_SHIFT, Tuple as _, Tuple4, Tuple6, WAYS, Word},
     map::{Settings, Timeouts as Ticks, default_timeouts},
     tcp::State,
 };
@@ -17,11 +18,11 @@ use crate::{
 
 /// Writes the settings of a data plane whose flow table is empty: its hash keys are drawn anew.
 ///
-/// `timeouts` are the entries of TIMEOUTS.
+/// `timeouts` are the entries of TIMEOUTS; `tunnels` says whether tunnels end here.
 ///
 /// # Errors
 /// If the kernel's clock cannot be measured, or the kernel refuses.
-pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts]) -> Result<()> {
+pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts], tunnels: bool) -> Result<()> {
     let clock = datapath.calibrate()?;
     log::debug!("the kernel counts {} jiffies a second", clock.hz());
     let mut random = StdRng::from_os_rng();
@@ -33,9 +34,26 @@ pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts]) -> Result<()
         mask4: datapath.sizes().halves4 - 1,
         mask6: datapath.sizes().halves6 - 1,
         hz: clock.hz(),
-        endpoints: 0,
+        endpoints: tunnels.into(),
+        notices: rate(NOTICES, clock),
+        notices_to_one: rate(NOTICES_TO_ONE, clock),
         ..Settings::NONE
     })
+}
+
+/// Notices that a CPU sends a second: what the kernel allows itself (`icmp_msgs_per_sec`).
+const NOTICES: u32 = 1_000;
+
+/// Those to one address: enough for the few paths of a client whose MTU is found out.
+const NOTICES_TO_ONE: u32 = 10;
+
+/// So many a second, and as many at once.
+fn rate(per_second: u32, clock: Clock) -> Rate {
+    let burst = per_second * PARTS;
+    Rate {
+        per_tick: (burst << TICK_SHIFT) / clock.hz(),
+        burst,
+    }
 }
 
 /// What the flow table has room for, and what that costs.

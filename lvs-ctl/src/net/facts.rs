@@ -12,7 +12,7 @@ use super::{
     events::Event,
     link,
     neighbour::{self, Key, Neighbours},
-    next_hop::Way,
+    next_hop::{Target, Way},
     route::{self, Route},
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Facts {
     handle: Handle,
     links: BTreeMap<u32, Link>,
     neighbours: Neighbours,
+    targets: BTreeSet<Target>,
+    /// The route to the address of each target.
     routes: BTreeMap<IpAddr, Route>,
     /// The interface that each address was last seen to leave by.
     last: BTreeMap<IpAddr, u32>,
@@ -52,6 +54,7 @@ impl Facts {
             handle,
             links: BTreeMap::new(),
             neighbours: Neighbours::new(),
+            targets: BTreeSet::new(),
             routes: BTreeMap::new(),
             last: BTreeMap::new(),
             stale: Stale::ALL,
@@ -81,9 +84,9 @@ impl Facts {
         self.stale = Stale::ALL;
     }
 
-    /// Reads again what is out of date, routes for these addresses. What was not finished when the
+    /// Reads again what is out of date, routes to these targets. What was not finished when the
     /// future is dropped stays out of date.
-    pub(super) async fn update(&mut self, addresses: &BTreeSet<IpAddr>) -> Result<(), NetError> {
+    pub(super) async fn update(&mut self, targets: &BTreeSet<Target>) -> Result<(), NetError> {
         if self.stale.links {
             self.links = link::links(&self.handle)
                 .await?
@@ -98,7 +101,8 @@ impl Facts {
         }
         if self.stale.routes {
             let mut routes = BTreeMap::new();
-            for &address in addresses {
+            let addresses: BTreeSet<_> = targets.iter().map(|target| target.address).collect();
+            for &address in &addresses {
                 let route = route::lookup(&self.handle, address).await?;
                 if let Route::Out(out) = &route {
                     self.last.insert(address, out.ifindex);
@@ -106,20 +110,21 @@ impl Facts {
                 routes.insert(address, route);
             }
             self.routes = routes;
+            self.targets.clone_from(targets);
             self.last.retain(|address, _| addresses.contains(address));
             self.stale.routes = false;
         }
         Ok(())
     }
 
-    /// The outcome for each address that was looked up.
-    pub(super) fn resolutions(&self) -> BTreeMap<IpAddr, Resolution> {
+    /// The outcome for each target that was looked up.
+    pub(super) fn resolutions(&self) -> BTreeMap<Target, Resolution> {
         self.ways()
-            .map(|way| (way.address, way.resolve(&self.neighbours)))
+            .map(|way| (way.target, way.resolve(&self.neighbours)))
             .collect()
     }
 
-    /// The neighbour entries that the addresses need.
+    /// The neighbour entries that the targets need.
     pub(super) fn wanted(&self) -> BTreeSet<Key> {
         self.ways().filter_map(Way::neighbour).collect()
     }
@@ -130,11 +135,13 @@ impl Facts {
     }
 
     fn ways(&self) -> impl Iterator<Item = Way<'_>> {
-        self.routes.iter().map(|(&address, route)| Way {
-            address,
-            route,
-            last: self.last.get(&address).copied(),
-            links: &self.links,
+        self.targets.iter().filter_map(|&target| {
+            Some(Way {
+                target,
+                route: self.routes.get(&target.address)?,
+                last: self.last.get(&target.address).copied(),
+                links: &self.links,
+            })
         })
     }
 }

@@ -1,13 +1,16 @@
 //! Links, routes and neighbours of the kernel, by netlink.
 //!
-//! The data plane needs ready frames: for each backend an interface, two MAC addresses and an MTU.
+//! The data plane needs ready frames: for each backend an interface, two MAC addresses and an MTU, and
+//! for tunnels the address that they begin at.
 //! The kernel knows them all, and keeps them right, as long as somebody asks. [`Resolver`] asks,
-//! and tells what changed. [`Link`] describes an interface, [`holder`] names the process that holds
+//! and tells what changed. [`Link`] describes an interface, [`addresses`] those of
+//! this machine, [`holder`] names the process that holds
 //! an XDP program.
 //!
 //! A netlink socket belongs to the network namespace of the thread that opened it: everything here
 //! speaks of the namespace in which [`connect`] or [`Resolver::new`] was called.
 
+mod address;
 mod error;
 mod events;
 mod facts;
@@ -20,9 +23,10 @@ mod request;
 mod resolver;
 mod route;
 
+pub use address::{HostAddress, addresses};
 pub use error::NetError;
 pub use holder::{Holder, holder};
 pub use link::{AttachedXdp, Link, Vlan, XdpMode, link_by_index, link_by_name, links};
-pub use next_hop::{Cause, NextHop, Resolution};
+pub use next_hop::{Cause, NextHop, Resolution, Target};
 pub use request::connect;
 pub use resolver::{Change, Resolver};

@@ -9,7 +9,22 @@ use super::{
     route::{Out, Route},
 };
 
-/// What became of an address.
+/// A host to send to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its MAC address, where the kernel is not to be asked for it.
+    pub mac: Option<[u8; 6]>,
+}
+
+impl From<IpAddr> for Target {
+    fn from(address: IpAddr) -> Self {
+        Self { address, mac: None }
+    }
+}
+
+/// What became of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
     /// Frames can be sent there.
@@ -23,7 +38,7 @@ pub enum Resolution {
     Unresolved(Cause),
 }
 
-/// All that a frame needs to get to an address.
+/// All that a frame needs to get to a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextHop {
     /// The index of the interface to send from.
@@ -37,8 +52,11 @@ pub struct NextHop {
     /// The largest IP packet that may be sent, in bytes, without the Ethernet header.
     pub mtu: u32,
     /// The router on the way; none if the address is on the link itself. May be IPv6 for an IPv4
-    /// address.
+    /// address. None as well if the MAC address was given.
     pub gateway: Option<IpAddr>,
+    /// The address of this machine that the kernel would send from, of the family of the address
+    /// that was looked up.
+    pub source: Option<IpAddr>,
 }
 
 /// Why no frame can be sent to an address.
@@ -161,12 +179,12 @@ const STACKED: [&str; 21] = [
     "vxlan",
 ];
 
-/// What is known of an address's way.
+/// What is known of the way to a target.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
-    /// The address.
-    pub(super) address: IpAddr,
-    /// The kernel's route to it.
+    /// The target.
+    pub(super) target: Target,
+    /// The kernel's route to its address.
     pub(super) route: &'a Route,
     /// The interface that the last route to it left by: when an interface goes down its routes
     /// vanish, and "no route" would hide why.
@@ -176,12 +194,12 @@ pub(super) struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    /// The neighbour entry that the address needs, if its route is one that frames can take.
+    /// The neighbour entry that the target needs, if its route is one that frames can take.
     pub(super) fn neighbour(self) -> Option<Key> {
         let (link, _, out) = self.egress().ok()?;
-        Some(Key {
+        self.target.mac.is_none().then_some(Key {
             ifindex: link.index,
-            address: out.gateway.unwrap_or(self.address),
+            address: out.gateway.unwrap_or(self.target.address),
         })
     }
 
@@ -191,19 +209,21 @@ impl<'a> Way<'a> {
             Ok(egress) => egress,
             Err(resolution) => return resolution,
         };
-        let via = out.gateway.unwrap_or(self.address);
+        let via = out.gateway.unwrap_or(self.target.address);
         let key = Key {
             ifindex: link.index,
             address: via,
         };
-        match neighbours.get(&key).and_then(|neighbour| neighbour.mac) {
+        let asked = || neighbours.get(&key).and_then(|neighbour| neighbour.mac);
+        match self.target.mac.or_else(asked) {
             Some(destination_mac) => Resolution::Resolved(NextHop {
                 ifindex: link.index,
                 interface: link.name.clone(),
                 source_mac,
                 destination_mac,
                 mtu: out.mtu.map_or(link.mtu, |mtu| mtu.min(link.mtu)),
-                gateway: out.gateway,
+                gateway: out.gateway.filter(|_| self.target.mac.is_none()),
+                source: out.source,
             }),
             None => Resolution::Unresolved(Cause::NoNeighbour {
                 interface: link.name.clone(),

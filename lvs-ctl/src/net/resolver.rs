@@ -1,8 +1,7 @@
-//! Next hops for a set of addresses, and word when they change.
+//! Next hops for a set of targets, and word when they change.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
     time::Duration,
 };
 
@@ -10,7 +9,7 @@ use rtnetlink::Handle;
 use tokio::time::Instant;
 
 use super::{
-    Cause, NetError, Resolution,
+    Cause, NetError, Resolution, Target,
     events::Events,
     facts::Facts,
     keeper::{Keeper, Step},
@@ -21,20 +20,20 @@ use super::{
 /// How often everything is read again although no event said so.
 const FULL: Duration = Duration::from_secs(1);
 
-/// News of an address.
+/// News of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The address.
-    pub address: IpAddr,
+    /// The target.
+    pub target: Target,
     /// What became of it.
     pub resolution: Resolution,
 }
 
-/// Watches the kernel's routes and neighbours for a set of addresses.
+/// Watches the kernel's routes and neighbours for a set of targets.
 ///
-/// It asks the kernel for every neighbour that the addresses need and has it keep them resolved,
+/// It asks the kernel for every neighbour that the targets need and has it keep them resolved,
 /// for which the process needs `CAP_NET_ADMIN`. [`Resolver::release`] undoes that. One that is only
-/// dropped leaves the kernel probing; the next resolver adopts those of its own addresses.
+/// dropped leaves the kernel probing; the next resolver adopts those of its own targets.
 pub struct Resolver {
     handle: Handle,
     events: Events,
@@ -42,9 +41,9 @@ pub struct Resolver {
     keeper: Keeper,
     /// Requests that failed and were logged, so that one that goes on failing is logged once.
     refused: BTreeSet<Key>,
-    addresses: BTreeSet<IpAddr>,
-    current: BTreeMap<IpAddr, Resolution>,
-    told: BTreeMap<IpAddr, Resolution>,
+    targets: BTreeSet<Target>,
+    current: BTreeMap<Target, Resolution>,
+    told: BTreeMap<Target, Resolution>,
     /// When everything is to be read again.
     full_at: Instant,
     /// Whether a refresh was begun and not ended, because its future was dropped.
@@ -54,12 +53,14 @@ pub struct Resolver {
 impl Resolver {
     /// Begins to watch, in the calling thread's network namespace. Must be called within a tokio
     /// runtime, which serves the sockets. Nothing counts as told yet: [`Resolver::settle`] or
-    /// [`Resolver::changed`] reports every address.
+    /// [`Resolver::changed`] reports every target.
     ///
     /// # Errors
     /// [`NetError::Open`] if a socket cannot be opened; others if the kernel's tables cannot be
     /// read.
-    pub async fn new(addresses: impl IntoIterator<Item = IpAddr>) -> Result<Self, NetError> {
+    pub async fn new(
+        targets: impl IntoIterator<Item = impl Into<Target>>,
+    ) -> Result<Self, NetError> {
         let handle = request::connect()?;
         // Before the first look at the tables, so that no change falls between.
         let events = Events::subscribe()?;
@@ -69,7 +70,7 @@ impl Resolver {
             events,
             keeper: Keeper::default(),
             refused: BTreeSet::new(),
-            addresses: addresses.into_iter().collect(),
+            targets: targets.into_iter().map(Into::into).collect(),
             current: BTreeMap::new(),
             told: BTreeMap::new(),
             full_at: Instant::now() + FULL,
@@ -79,22 +80,22 @@ impl Resolver {
         Ok(resolver)
     }
 
-    /// Watches these addresses from now on, and no others. New ones are reported by the next
+    /// Watches these targets from now on, and no others. New ones are reported by the next
     /// [`Resolver::settle`] or [`Resolver::changed`]; the neighbours of those left out are let go.
     ///
     /// # Errors
     /// As [`Resolver::changed`].
     pub async fn watch(
         &mut self,
-        addresses: impl IntoIterator<Item = IpAddr>,
+        targets: impl IntoIterator<Item = impl Into<Target>>,
     ) -> Result<(), NetError> {
-        self.addresses = addresses.into_iter().collect();
+        self.targets = targets.into_iter().map(Into::into).collect();
         self.facts.distrust();
         self.refresh().await
     }
 
-    /// What is known now of every watched address.
-    pub fn resolutions(&self) -> &BTreeMap<IpAddr, Resolution> {
+    /// What is known now of every watched target.
+    pub fn resolutions(&self) -> &BTreeMap<Target, Resolution> {
         &self.current
     }
 
@@ -113,7 +114,7 @@ impl Resolver {
         Ok(self.tell())
     }
 
-    /// Waits until the resolution of at least one address differs from what was last told, and
+    /// Waits until the resolution of at least one target differs from what was last told, and
     /// returns those that do. The future can be dropped at any time, as in `select!`; nothing is
     /// lost.
     ///
@@ -161,7 +162,7 @@ impl Resolver {
             self.facts.distrust();
             self.full_at = Instant::now() + FULL;
         }
-        self.facts.update(&self.addresses).await?;
+        self.facts.update(&self.targets).await?;
         self.current = self.facts.resolutions();
         let wanted = self.facts.wanted();
         for step in self
@@ -207,9 +208,9 @@ impl Resolver {
         let changes = self
             .current
             .iter()
-            .filter(|&(address, resolution)| self.told.get(address) != Some(resolution))
-            .map(|(&address, resolution)| Change {
-                address,
+            .filter(|&(target, resolution)| self.told.get(target) != Some(resolution))
+            .map(|(&target, resolution)| Change {
+                target,
                 resolution: resolution.clone(),
             })
             .collect();

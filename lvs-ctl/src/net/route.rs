@@ -38,6 +38,8 @@ pub(super) struct Out {
     pub(super) gateway: Option<IpAddr>,
     /// The MTU that the route itself sets, in bytes.
     pub(super) mtu: Option<u32>,
+    /// The address of this machine that the kernel would send from.
+    pub(super) source: Option<IpAddr>,
     /// Whether the route wraps the packet (MPLS, seg6, a light-weight tunnel).
     pub(super) encapsulated: bool,
 }
@@ -114,6 +116,12 @@ impl From<&RouteMessage> for Route {
                 | RouteAttribute::Via(RouteVia::Inet6(gateway)) => {
                     out.gateway = Some((*gateway).into());
                 }
+                RouteAttribute::PrefSource(RouteAddress::Inet(source)) => {
+                    out.source = Some((*source).into());
+                }
+                RouteAttribute::PrefSource(RouteAddress::Inet6(source)) => {
+                    out.source = Some((*source).into());
+                }
                 RouteAttribute::Metrics(metrics) => {
                     out.mtu = metrics.iter().find_map(|metric| match metric {
                         RouteMetric::Mtu(mtu) if *mtu != 0 => Some(*mtu),
@@ -178,6 +186,26 @@ mod tests {
                 ),
                 Route::Out(Out {
                     gateway: Some(v6),
+                    ..out.clone()
+                }),
+            ),
+            (
+                message(
+                    RouteType::Unicast,
+                    vec![oif.clone(), RouteAttribute::PrefSource(v4.into())],
+                ),
+                Route::Out(Out {
+                    source: Some(v4),
+                    ..out.clone()
+                }),
+            ),
+            (
+                message(
+                    RouteType::Unicast,
+                    vec![oif.clone(), RouteAttribute::PrefSource(v6.into())],
+                ),
+                Route::Out(Out {
+                    source: Some(v6),
                     ..out.clone()
                 }),
             ),

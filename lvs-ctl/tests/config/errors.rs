@@ -72,13 +72,40 @@ const ALONE: &[Case] = cases! {
     "10.0.0.29:80" => "255.255.255.255:80", 3:14+18, "the broadcast address", "clients connect to";
     "- address: 10.0.0.29:80" => "- address: 10.0.0.29:80\n    protocol: tpc", 4:15+3, "unknown protocol `tpc`", "did you mean `tcp`? one of tcp, udp";
     "- address: 10.0.0.29:80" => "- address: 10.0.0.29:80\n    scheduler: wwr", 4:16+3, "unknown scheduler `wwr`", "did you mean `wrr`?";
-    "- address: 10.0.0.29:80" => "- address: 10.0.0.29:80\n    mode: natt", 4:11+4, "unknown forwarding mode `natt`", "did you mean `nat`? one of nat, dr, fullnat";
+    "- address: 10.0.0.29:80" => "- address: 10.0.0.29:80\n    mode: natt", 4:11+4, "unknown forwarding mode `natt`", "did you mean `nat`? one of nat, tun, dr, fullnat";
     "- address: 10.0.0.29:80" => "- address: 10.0.0.29:80\n    name: my web", 4:11+6, "`my web` holds a blank", "1 to 31 bytes";
     "- address: 10.0.0.29:80" => "- address: 10.0.0.29:80\n    name: ''", 4:11+2, "`` is empty", "1 to 31 bytes";
     "- address: 10.0.0.29:80" => "- {name: a, address: 10.0.0.30:80, backends: [address: 10.0.0.9]}\n  - {name: a, address: 10.0.0.31:80, backends: [address: 10.0.0.9]}\n  - address: 10.0.0.29:80",
         4:12+1, "two services have the name `a`, on lines 3 and 4", "leave `name` out";
     "- address: 10.0.0.29:80" => "- {address: 10.0.0.29:80, backends: [address: 10.0.0.9]}\n  - address: 10.0.0.29:80",
         4:14+12, "tcp 10.0.0.29:80 is a service twice, on lines 3 and 4", "under one";
+    // Tunnels.
+    "10.0.0.29:80" => "10.0.0.29:80\n    mode: tun\n    tunnel_source: 172.16.0.1/16", 5:20+13, "`172.16.0.1/16` has bits set behind the first 16", "write 172.16.0.0/16";
+    "10.0.0.29:80" => "10.0.0.29:80\n    mode: tun\n    tunnel_source: [172.16.0.0/33]", 5:21+13, "`33` is not a prefix length of IPv4", "0 to 32";
+    "10.0.0.29:80" => "10.0.0.29:80\n    mode: tun\n    tunnel_source: [10.0.0.1, 'fd00::1', 10.0.0.2]", 5:42+8, "two sources of IPv4, on line 5", "at most one of each family";
+    "10.0.0.29:80" => "10.0.0.29:80\n    mode: tun\n    tunnel_source: 127.0.0.1", 5:20+9, "tunnels can't come from 127.0.0.1: it is a loopback address", "this machine";
+    "10.0.0.29:80" => "10.0.0.29:80\n    mode: tun\n    tunnel_source: 10.0.0.1:80", 5:20+11, "a tunnel's source has no port", "write 10.0.0.1";
+    "10.0.0.29:80" => "10.0.0.29:80\n    mode: tun\n    tunnel_source:", 5:5+13, "`tunnel_source` has no value", "delete the field";
+    "10.0.0.29:80" => "10.0.0.29:80\n    mode: tun\n    tunnel_source: [[a]]", 5:21+1, "a tunnel's source is text, this is a list", "such as 172.16.0.0/16";
+    "services:" => "decap: {endpoints: [10.0.0.1]}\nservices:", 2:8+1, "`from` is missing in `decap`", "from: [10.0.0.0/24]";
+    "services:" => "decap: {from: [10.0.0.1]}\nservices:", 2:8+1, "`endpoints` is missing in `decap`", "endpoints: [10.0.0.29]";
+    "services:" => "decap: {endpoints: [], from: [10.0.0.1]}\nservices:", 2:9+9, "`endpoints` is empty", "leave `decap` out";
+    "services:" => "decap: {endpoints: [10.0.0.1], from: []}\nservices:", 2:32+4, "`from` is empty", "leave `decap` out";
+    "services:" => "decap: {endpoints: [10.0.0.1, 10.0.0.1], from: [10.0.0.2]}\nservices:", 2:31+8, "the endpoint 10.0.0.1 is listed twice, on line 2", "once";
+    "services:" => "decap: {endpoints: [10.0.0.1], from: [10.0.0.2, 10.0.0.2/32]}\nservices:", 2:49+11, "the source 10.0.0.2 is listed twice", "once";
+    "services:" => "decap: {endpoints: ['10.0.0.1:80'], from: [10.0.0.2]}\nservices:", 2:21+13, "an endpoint of tunnels has no port", "write 10.0.0.1";
+    "services:" => "decap: {endpoints: [224.0.0.1], from: [10.0.0.2]}\nservices:", 2:21+9, "tunnels can't end at 224.0.0.1: it is a multicast address", "this machine";
+    "services:" => "decap: {endpoints: [10.0.0.1], from: [10.0.0.2/24]}\nservices:", 2:39+11, "has bits set behind the first 24", "write 10.0.0.0/24";
+    "services:" => "decap: {endpoint: 10.0.0.1, from: [10.0.0.2]}\nservices:", 2:9+8, "unknown field `endpoint` in `decap`", "did you mean `endpoints`?";
+    "services:" => "decap: true\nservices:", 2:8+4, "`decap` needs fields, this is text", "endpoints, from";
+    // Frames.
+    "10.0.0.29:80" => "10.0.0.29:80\n    vlan: 4095", 4:11+4, "the VLAN id `4095` does not exist", "1 to 4094";
+    "10.0.0.29:80" => "10.0.0.29:80\n    vlan: [1, 2, 3]", 4:5+4, "one or two VLAN ids, these are 3", "outermost first";
+    "10.0.0.29:80" => "10.0.0.29:80\n    vlan: eth0.7", 4:11+6, "the VLAN id `eth0.7` is not a number", "1 to 4094";
+    "10.0.0.17" => "10.0.0.17\n        vlan: []", 6:9+4, "one or two VLAN ids, these are 0", "outermost first";
+    "10.0.0.17" => "10.0.0.17\n        mac: 02:00:00:00:17", 6:14+14, "`02:00:00:00:17` is not a MAC address", "02:00:00:00:00:17";
+    "10.0.0.17" => "10.0.0.17\n        mac: 33:33:00:00:00:17", 6:14+17, "is that of a group", "`ip link` shows it";
+    "10.0.0.17" => "10.0.0.17\n        mac:", 6:9+3, "`mac` has no value", "delete the field";
     // Backends.
     "10.0.0.17" => "web1.example", 5:18+12, "`web1.example` is not an IP address", "not looked up";
     "10.0.0.17" => "10.0.0.17:70000", 5:18+15, "`70000` is too large", "1 to 65535";

@@ -53,6 +53,29 @@ fn one_more_of_anything_is_not() {
 }
 
 #[test]
+fn tunnels_end_at_so_many_addresses_and_come_from_so_many() {
+    let decap = |endpoints: u32, from: u32| {
+        let list = |net: &str, count: u32| {
+            let items: Vec<_> = (0..count)
+                .map(|n| format!("10.{net}.{}.{}", n / 256, n % 256))
+                .collect();
+            items.join(", ")
+        };
+        format!(
+            "decap: {{endpoints: [{}], from: [{}]}}\n{}",
+            list("1", endpoints),
+            list("2", from),
+            large(1, 1)
+        )
+    };
+    assert!(valid(&decap(1_024, 65_536)).decap.is_some());
+    assert_eq!(
+        messages(&decap(1_025, 1)),
+        ["1025 entries of `endpoints` are more than 1024"]
+    );
+}
+
+#[test]
 fn many_services_can_share_a_pool() {
     let mut text = large(1, 16).replace("backends:", "backends: &pool");
     for service in 1..4_000 {

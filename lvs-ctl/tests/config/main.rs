@@ -8,6 +8,7 @@ mod errors;
 mod files;
 mod limits;
 mod mutations;
+mod networks;
 mod values;
 
 use lvs_ctl::config::{self, Config, Diagnostic, Loaded, Severity};

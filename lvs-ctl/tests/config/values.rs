@@ -19,6 +19,7 @@ fn what_is_left_out_has_its_default() {
             udp: Duration::from_mins(5),
         },
         mid_stream: MidStream::Pass,
+        decap: None,
         services: vec![Service {
             name: "tcp 10.0.0.29:80".to_owned(),
             protocol: Protocol::Tcp,
@@ -33,6 +34,9 @@ fn what_is_left_out_has_its_default() {
                 address: "10.0.0.17:80".parse().expect("an address"),
                 weight: 1,
                 mode: ForwardingMode::Dr,
+                tunnel_source: None,
+                tags: [0, 0],
+                mac: None,
             }],
         }],
     };
@@ -143,7 +147,7 @@ fn the_example_is_accepted_without_warnings() {
         .iter()
         .map(|service| &*service.name)
         .collect();
-    assert_eq!(names, ["web", "dns", "app", "mail"]);
+    assert_eq!(names, ["web", "dns", "app", "mail", "far"]);
 }
 
 #[test]

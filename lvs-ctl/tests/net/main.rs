@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod addresses;
 mod lab;
 
 use std::{
@@ -24,8 +25,13 @@ fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// The resolution of a host on the link.
-fn at(mac: [u8; 6]) -> Resolution {
+/// The resolution of a host on the link, whose address is of the same family as `text`.
+fn at(text: &str, mac: [u8; 6]) -> Resolution {
+    let ours = if text.contains(':') {
+        "fd00::29"
+    } else {
+        "10.0.0.29"
+    };
     Resolution::Resolved(NextHop {
         ifindex: ip("-o link show lb0")
             .split(':')
@@ -38,7 +44,13 @@ fn at(mac: [u8; 6]) -> Resolution {
         destination_mac: mac,
         mtu: 1500,
         gateway: None,
+        source: Some(address(ours)),
     })
+}
+
+/// What is known of an address.
+fn known(resolver: &Resolver, text: &str) -> Option<Resolution> {
+    resolver.resolutions().get(&address(text).into()).cloned()
 }
 
 fn silent(via: &str) -> Resolution {
@@ -59,17 +71,17 @@ async fn settled(resolver: &mut Resolver) -> Vec<(String, Resolution)> {
     let changes = resolver.settle(Duration::from_secs(1)).await.unwrap();
     changes
         .into_iter()
-        .map(|change| (change.address.to_string(), change.resolution))
+        .map(|change| (change.target.address.to_string(), change.resolution))
         .collect()
 }
 
 /// Waits for the change of one address to this resolution. Each report must be news.
 async fn becomes(resolver: &mut Resolver, text: &str, expected: Resolution) {
     let waiting = async {
-        let mut before = resolver.resolutions().get(&address(text)).cloned();
+        let mut before = known(resolver, text);
         loop {
             for change in resolver.changed().await.unwrap() {
-                if change.address == address(text) {
+                if change.target == address(text).into() {
                     assert_ne!(Some(&change.resolution), before.as_ref(), "reported twice");
                     if change.resolution == expected {
                         return;
@@ -104,10 +116,10 @@ fn hosts_own_addresses_and_no_route() {
         };
         let none = || Resolution::Unresolved(Cause::NoRoute);
         let expected = [
-            ("10.0.0.17", at(THEIRS)),
+            ("10.0.0.17", at("10.0.0.17", THEIRS)),
             ("10.0.0.29", local()),
             ("10.9.9.9", none()),
-            ("fd00::17", at(THEIRS)),
+            ("fd00::17", at("fd00::17", THEIRS)),
             ("fd00::29", local()),
             ("fd99::9", none()),
         ];
@@ -136,9 +148,9 @@ fn a_host_that_comes_and_goes() {
         );
 
         peer.ip("address add 10.0.0.18/24 dev host0");
-        becomes(&mut resolver, "10.0.0.18", at(THEIRS)).await;
+        becomes(&mut resolver, "10.0.0.18", at("10.0.0.18", THEIRS)).await;
         peer.ip("address add fd00::18/64 dev host0 nodad");
-        becomes(&mut resolver, "fd00::18", at(THEIRS)).await;
+        becomes(&mut resolver, "fd00::18", at("fd00::18", THEIRS)).await;
 
         // The kernel would find out by itself, but only after half a minute.
         peer.ip("address del 10.0.0.18/24 dev host0");
@@ -157,7 +169,7 @@ fn nothing_is_reported_while_nothing_changes() {
         let mut resolver = resolver(&["10.0.0.17"]).await;
         assert_eq!(
             settled(&mut resolver).await,
-            [("10.0.0.17".to_owned(), at(THEIRS))]
+            [("10.0.0.17".to_owned(), at("10.0.0.17", THEIRS))]
         );
         let more = tokio::time::timeout(Duration::from_secs(3), resolver.changed()).await;
         assert!(more.is_err(), "{more:?}");
@@ -180,17 +192,17 @@ fn a_link_that_goes_down() {
         peer.ip("link set host0 down");
         becomes(&mut resolver, "10.0.0.17", down(true)).await;
         peer.ip("link set host0 up");
-        becomes(&mut resolver, "10.0.0.17", at(THEIRS)).await;
+        becomes(&mut resolver, "10.0.0.17", at("10.0.0.17", THEIRS)).await;
 
         ip("link set lb0 down");
         becomes(&mut resolver, "10.0.0.17", down(false)).await;
-        assert_eq!(resolver.resolutions()[&address("fd00::17")], down(false));
+        assert_eq!(known(&resolver, "fd00::17"), Some(down(false)));
         ip("link set lb0 up");
-        becomes(&mut resolver, "10.0.0.17", at(THEIRS)).await;
+        becomes(&mut resolver, "10.0.0.17", at("10.0.0.17", THEIRS)).await;
         // The IPv6 address went with the link.
         ip("address add fd00::29/64 dev lb0 nodad");
         peer.ip("address replace fd00::17/64 dev host0 nodad");
-        becomes(&mut resolver, "fd00::17", at(THEIRS)).await;
+        becomes(&mut resolver, "fd00::17", at("fd00::17", THEIRS)).await;
         resolver.release().await.unwrap();
     });
 }
@@ -207,13 +219,13 @@ fn mac_addresses_that_change() {
             sysctl("ipv6/conf/host0/ndisc_notify", "1");
             ip("link set host0 address 02:00:00:00:00:99");
         });
-        becomes(&mut resolver, "10.0.0.17", at(NEW)).await;
-        if resolver.resolutions()[&address("fd00::17")] != at(NEW) {
-            becomes(&mut resolver, "fd00::17", at(NEW)).await;
+        becomes(&mut resolver, "10.0.0.17", at("10.0.0.17", NEW)).await;
+        if known(&resolver, "fd00::17") != Some(at("fd00::17", NEW)) {
+            becomes(&mut resolver, "fd00::17", at("fd00::17", NEW)).await;
         }
 
         ip("link set lb0 address 02:00:00:00:00:77");
-        let Resolution::Resolved(hop) = at(NEW) else {
+        let Resolution::Resolved(hop) = at("10.0.0.17", NEW) else {
             unreachable!()
         };
         let moved = Resolution::Resolved(NextHop {
@@ -248,20 +260,20 @@ fn routes_of_every_kind() {
         let routed = ["10.1.0.1", "10.2.0.1", "fd01::1", "10.6.0.1", "10.7.0.1"];
         let mut resolver = resolver(&[routed.as_slice(), &refusing].concat()).await;
         settled(&mut resolver).await;
-        let is = |text| resolver.resolutions()[&address(text)].clone();
+        let is = |text| known(&resolver, text).unwrap();
 
-        let Resolution::Resolved(hop) = at(THEIRS) else {
-            unreachable!()
-        };
         for (text, gateway, mtu) in [
             ("10.1.0.1", "10.0.0.17", 1400),
             ("10.2.0.1", "fd00::17", 1500),
             ("fd01::1", "fd00::17", 1500),
         ] {
+            let Resolution::Resolved(hop) = at(text, THEIRS) else {
+                unreachable!()
+            };
             let expected = NextHop {
                 gateway: Some(address(gateway)),
                 mtu,
-                ..hop.clone()
+                ..hop
             };
             assert_eq!(is(text), Resolution::Resolved(expected), "{text}");
         }

@@ -55,7 +55,11 @@ impl Mode {
                     balancer.add_address(balancer.device, local.into(), 32)?;
                 }
                 for local in LOCALS6 {
-                    balancer.add_address(balancer.device, local.into(), 128)?;
+                    // Deprecated: the machine's own connections must not come from it.
+                    let device = balancer.device;
+                    balancer.ip(&format!(
+                        "address add {local}/128 dev {device} nodad preferred_lft 0"
+                    ))?;
                 }
                 Ok(())
             }

@@ -5,17 +5,20 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use lvs_common::{ForwardingMode, Scheduler};
+use lvs_common::{ForwardingMode, Scheduler, map::MAX_TAGS};
 
 use super::super::{
     address::{self, Endpoint},
+    ethernet,
     fields::{Field, Fields},
     model::{Backend, Service},
     names::choice,
     numbers,
+    prefix::Prefix,
     raw::Node,
     report::{Place, Problem, Report, on_lines},
 };
+use super::link_layer;
 
 /// What of the service its backends must fit; `None` is what has errors of its own.
 pub(super) struct Frame<'l> {
@@ -25,6 +28,10 @@ pub(super) struct Frame<'l> {
     /// That of backends which don't say.
     pub(super) mode: Option<ForwardingMode>,
     pub(super) locals: Option<&'l [IpAddr]>,
+    /// Where tunnels begin, at most one of each family.
+    pub(super) sources: Option<&'l [Prefix]>,
+    /// VLAN ids of frames to those which don't say.
+    pub(super) tags: Option<[u16; MAX_TAGS]>,
 }
 
 /// A backend, as far as it is sound.
@@ -33,6 +40,9 @@ struct Draft {
     endpoint: Option<Endpoint>,
     weight: Option<u16>,
     mode: Option<ForwardingMode>,
+    tags: Option<[u16; MAX_TAGS]>,
+    /// None as well where it is wrong and reported.
+    mac: Option<[u8; 6]>,
 }
 
 /// Reads the list of backends: how many there are, and the backends, `None` with errors reported.
@@ -72,10 +82,17 @@ pub(super) fn read(
     weights(&drafts, frame, place, report);
     let complete = |draft: &Draft| {
         let Endpoint { ip, port } = draft.endpoint?;
+        let mode = draft.mode?;
+        let source = frame.sources?.iter().find(|source| {
+            mode == ForwardingMode::Tun && source.address().is_ipv6() == ip.is_ipv6()
+        });
         Some(Backend {
             address: SocketAddr::new(ip, port.or(frame.address.map(|address| address.port()))?),
             weight: draft.weight?,
-            mode: draft.mode?,
+            mode,
+            tunnel_source: source.copied(),
+            tags: draft.tags?,
+            mac: draft.mac,
         })
     };
     (items.len(), drafts.iter().map(complete).collect())
@@ -87,8 +104,10 @@ fn draft(node: &Node, frame: &Frame<'_>, report: &mut Report) -> Draft {
         endpoint: None,
         weight: None,
         mode: None,
+        tags: None,
+        mac: None,
     };
-    let known = &["address", "weight", "mode"];
+    let known = &["address", "weight", "mode", "vlan", "mac"];
     let Some(fields) = Fields::read(node, "a backend", known, report) else {
         return draft;
     };
@@ -104,6 +123,9 @@ fn draft(node: &Node, frame: &Frame<'_>, report: &mut Report) -> Draft {
         }
         None => frame.mode,
     };
+    draft.tags = link_layer::tags(&fields, frame.tags, report);
+    let mac = fields.get("mac");
+    draft.mac = mac.and_then(|field| field.convert(ethernet::mac, report));
     if let (Some(endpoint), Some(service)) = (draft.endpoint, frame.address)
         && let Some(problem) = misfit(endpoint, service, draft.mode, frame.locals)
     {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use lvs_common::{ForwardingMode, Protocol, Scheduler};
+use lvs_common::{ForwardingMode, Protocol, Scheduler, map::MAX_TAGS};
 
 use super::super::{
     address,
@@ -10,13 +10,17 @@ use super::super::{
     model::Service,
     names::{self, choice},
     numbers,
-    raw::{Node, Value},
+    raw::Node,
     report::{Place, Problem, Report},
 };
 use super::{
     Defaults,
     backends::{self, Frame},
+    link_layer, tunnels,
 };
+
+/// Frames to the backends of a service that says nothing of VLANs.
+const NO_TAGS: [u16; MAX_TAGS] = [0; MAX_TAGS];
 
 /// A service, and of one that has errors what other services can still be compared with.
 pub(super) struct Draft {
@@ -42,6 +46,8 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
         "mid_stream",
         "local_addresses",
         "local_ports",
+        "tunnel_source",
+        "vlan",
         "backends",
     ];
     let fields = Fields::read(node, "a service", known, report)?;
@@ -62,17 +68,31 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
     let locals = locals(&fields, report);
     let local_ports = Service::DEFAULT_LOCAL_PORTS;
     let local_ports = fields.optional("local_ports", local_ports, numbers::ports, report);
+    let sources = tunnels::sources(&fields, report);
+    let tags = link_layer::tags(&fields, Some(NO_TAGS), report);
     let frame = Frame {
         service: node.place,
         address: address.map(|(address, _)| address),
         scheduler,
         mode,
         locals: locals.as_deref(),
+        sources: sources.as_deref(),
+        tags,
     };
     let (count, backends) = match fields.get("backends") {
         None if fields.is_misspelt("backends") => (0, None),
         list => backends::read(list, &frame, report),
     };
+    if let (Some(source), Some(backends)) = (fields.get("tunnel_source"), &backends)
+        && mode.is_some_and(|mode| mode != ForwardingMode::Tun)
+        && backends
+            .iter()
+            .all(|backend| backend.mode != ForwardingMode::Tun)
+    {
+        let message = "`tunnel_source` is for mode tun, which no backend here has";
+        let help = "set `mode: tun` for the service or a backend, or leave `tunnel_source` out";
+        report.warning(source.key, Problem::new(message, help));
+    }
 
     let complete = || {
         let (address, protocol) = (address?.0, protocol?);
@@ -106,26 +126,14 @@ fn locals(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<IpAddr>> {
     let Some(field) = fields.get("local_addresses") else {
         return Some(Vec::new());
     };
-    let items = field.list(report)?;
+    let item = ("a local address", "10.0.0.200");
     let mut locals: Vec<IpAddr> = Vec::new();
-    let mut complete = true;
-    for item in items {
-        let Value::Text(text) = &item.value else {
-            let message = format!("a local address is text, this is {}", item.value.kind());
-            report.error(
-                item.place,
-                Problem::new(message, "write the address alone, such as 10.0.0.200"),
-            );
-            complete = false;
-            continue;
-        };
-        match report.take(item.place, address::local(text)) {
-            Some(ip) if locals.contains(&ip) => {
-                let message = format!("the local address {ip} is listed twice");
-                report.error(item.place, Problem::new(message, "list it once"));
-            }
-            Some(ip) => locals.push(ip),
-            None => complete = false,
+    for (place, ip) in field.each(item, address::local, report)? {
+        if locals.contains(&ip) {
+            let message = format!("the local address {ip} is listed twice");
+            report.error(place, Problem::new(message, "list it once"));
+        } else {
+            locals.push(ip);
         }
     }
     for (family, is_it) in [
@@ -142,5 +150,5 @@ fn locals(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<IpAddr>> {
             report.error(field.key, Problem::new(message, help));
         }
     }
-    complete.then_some(locals)
+    Some(locals)
 }

@@ -40,6 +40,7 @@ fn hop() -> NextHop {
         destination_mac: THEIRS,
         mtu: 1500,
         gateway: None,
+        source: None,
     }
 }
 
@@ -77,7 +78,7 @@ fn resolve(route: &Route, link: Link, neighbour: &str, mac: Option<[u8; 6]>) -> 
         },
     )]);
     Way {
-        address: ip("10.0.0.17"),
+        target: ip("10.0.0.17").into(),
         route,
         last: Some(3),
         links: &links,
@@ -191,6 +192,37 @@ fn bad_ways_say_why() {
 }
 
 #[test]
+fn a_given_mac_address_needs_no_neighbour() {
+    let links = BTreeMap::from([(3, lb0())]);
+    let route = Route::Out(Out {
+        gateway: Some(ip("10.0.0.1")),
+        source: Some(ip("10.0.0.29")),
+        ..out()
+    });
+    let way = |route| Way {
+        target: Target {
+            address: ip("10.0.0.17"),
+            mac: Some(THEIRS),
+        },
+        route,
+        last: None,
+        links: &links,
+    };
+    assert_eq!(way(&route).neighbour(), None);
+    assert_eq!(
+        way(&route).resolve(&Neighbours::new()),
+        Resolution::Resolved(NextHop {
+            source: Some(ip("10.0.0.29")),
+            ..hop()
+        })
+    );
+    assert_eq!(
+        way(&Route::None).resolve(&Neighbours::new()),
+        Resolution::Unresolved(Cause::NoRoute)
+    );
+}
+
+#[test]
 fn own_addresses_are_local() {
     let local = |ifindex| resolve(&Route::Local { ifindex }, lb0(), "10.0.0.17", None);
     assert_eq!(local(3), Resolution::Local { interface: name() });
@@ -207,7 +239,7 @@ fn only_ways_that_frames_can_take_need_a_neighbour() {
     let needs = |route: &Route, link: Link| {
         let links = BTreeMap::from([(link.index, link)]);
         Way {
-            address: ip("10.0.0.17"),
+            target: ip("10.0.0.17").into(),
             route,
             last: None,
             links: &links,
