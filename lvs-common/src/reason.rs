@@ -111,6 +111,8 @@ reasons! {
     NoChecksum = 25, Drop, "no-checksum";
     /// Not a tunnel that ends here, on a machine that only ends tunnels.
     NoTunnel = 26, Pass, "no-tunnel";
+    /// An ICMP error about a tunnel to a backend: the sender of the packet within was told, if the rate allowed it.
+    TunnelError = 27, Drop, "tunnel-error";
 }
 
 #[cfg(test)]

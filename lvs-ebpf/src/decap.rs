@@ -1,22 +1,19 @@
 //! Taking packets out of tunnels that end here: balancers nest, and a backend may have no tunnel device.
 
-use core::mem::offset_of;
-
 use lvs_common::{
     Reason, ecn,
     flow::Tuple as _,
     map::{Endpoint, TunnelSource},
 };
 
-use network_types::{eth::EthHdr, vlan::VlanHdr};
-
 use crate::{
     atomic::bounded,
     family::{Family, V4, V6},
+    forward::put_link,
     guard::guard,
     kernel::{Frame, Tables},
     packet::Link,
-    parse::{Cursor, LONGEST_LINK, ethernet, read, write},
+    parse::{Cursor, LONGEST_LINK, ethernet, read},
 };
 
 /// The Ethernet header of a frame after a tunnel's packet was taken out of it, in one word: a BPF
@@ -24,9 +21,6 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(transparent)]
 struct Stripped(u64);
-
-/// Offset of the first tag, or of the `EtherType` where there is none.
-const TAGS: usize = offset_of!(EthHdr, ether_type);
 
 /// Of the word of [`Link::to_bits`], if there is a reason in its high half instead.
 const REFUSED: u64 = 1 << 8;
@@ -148,9 +142,7 @@ fn take_out<I: Family, X: Frame>(
         return Err(Reason::BadHeader);
     }
     let told = ecn::decapsulated(class, inner_class).ok_or(Reason::TunnelCongested)?;
-    // SAFETY: the longest Ethernet header was checked when it was read.
-    let (macs, tags): ([u32; 3], [u32; 2]) =
-        unsafe { (read(outer.header, 0), read(outer.header, TAGS)) };
+    let copy = outer.read_header();
     if told != inner_class {
         // SAFETY: as above.
         unsafe { I::set_class(inner, told) };
@@ -160,21 +152,7 @@ fn take_out<I: Family, X: Frame>(
     }
     let start = Cursor::new(frame.start(), frame.end()).peek::<LONGEST_LINK>()?;
     // SAFETY: there are as many bytes by the check above.
-    unsafe {
-        write(start, 0, macs);
-        // At constant offsets, for the verifier's sake.
-        match (outer.len as usize - EthHdr::LEN) / VlanHdr::LEN {
-            0 => write(start, TAGS, I::ETHER_TYPE),
-            1 => {
-                write(start, TAGS, tags[0]);
-                write(start, TAGS + VlanHdr::LEN, I::ETHER_TYPE);
-            }
-            _ => {
-                write(start, TAGS, tags);
-                write(start, TAGS + 2 * VlanHdr::LEN, I::ETHER_TYPE);
-            }
-        }
-    }
+    unsafe { put_link(start, &copy, outer.len, I::ETHER_TYPE) };
     Ok(Link {
         header: start,
         ether_type: I::ETHER_TYPE,

@@ -14,6 +14,7 @@ use crate::{
     forward::Outcome,
     nat::{self, Opening},
     packet::Shape,
+    slow::Message,
     table::{self, Claim, pair::Joined},
 };
 
@@ -31,6 +32,8 @@ pub struct Scratch {
     pub reason: u32,
     /// The longest packet that could have been sent, of one that was too big.
     pub mtu: u32,
+    /// What the sender of a packet is told, and the [`Link::to_bits`](crate::packet::Link::to_bits) before it.
+    pub notice: (Message, u64),
     /// Id of the backend whose answer is refused, 0: it is a client's packet that is.
     pub answerer: u32,
 }

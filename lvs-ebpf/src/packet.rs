@@ -1,6 +1,11 @@
 //! What the walk knows about a frame: computed once, read by every later step.
 
+use core::mem::offset_of;
+
 use lvs_common::{Family, Protocol, flow::Tuple, map::MAX_TAGS};
+use network_types::eth::EthHdr;
+
+use crate::parse::read;
 
 /// The Ethernet part of a frame.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +46,33 @@ impl Link {
         }
     }
 
+    /// Copies it, with both tags that there may be.
+    #[inline(always)]
+    pub fn read_header(&self) -> LinkHeader {
+        // SAFETY: the longest header was checked when it was parsed.
+        unsafe {
+            LinkHeader {
+                macs: read(self.header, 0),
+                tags: read(self.header, TAGS),
+            }
+        }
+    }
+
     /// The `EtherType` in such a word.
     #[inline(always)]
     pub const fn ether_type_of(bits: u64) -> u16 {
         (bits >> 16) as u16
     }
+}
+
+/// Offset of the first tag of an Ethernet header, or of the `EtherType` where there is none.
+pub(crate) const TAGS: usize = offset_of!(EthHdr, ether_type);
+
+/// A copy of an Ethernet header: MAC addresses, and tags as far as there are any.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkHeader {
+    pub(crate) macs: [u32; 3],
+    pub(crate) tags: [u32; MAX_TAGS],
 }
 
 /// The IP part of a frame.

@@ -11,7 +11,7 @@ mod tun;
 
 pub use across::across;
 pub use dr::dr;
-pub(crate) use frame::write_header as write_link;
+pub(crate) use frame::{put_link, write_header as write_link};
 pub use local::local;
 pub use outcome::Outcome;
 pub use translate::translate;

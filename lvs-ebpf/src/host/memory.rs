@@ -31,7 +31,7 @@ use crate::{
     Action,
     kernel::{Frame, Scratch, Tables},
     packet::Shape,
-    slow::{is_slow, slow},
+    slow::{Message, is_slow, slow},
     table, walk,
 };
 
@@ -160,6 +160,7 @@ thread_local! {
             reply: Tuple6::new([0; 4], [0; 4], 0, 0),
             answer: (Slot(0), Word::FREE, Shape(0)),
             reason: 0,
+            notice: (Message::NONE, 0),
             mtu: 0,
             answerer: 0,
         })

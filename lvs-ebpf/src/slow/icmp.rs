@@ -12,6 +12,8 @@ use crate::{
 pub(super) const HEADER: usize = 8;
 /// Offset of the checksum in it.
 pub(super) const CHECKSUM: usize = 2;
+/// Offset of the size that would do, of which [`Icmp::SIZE_MASK`] has the bits.
+pub(super) const SIZE: usize = 4;
 
 /// A family's messages.
 pub(super) trait Icmp: Family {
@@ -21,6 +23,10 @@ pub(super) trait Icmp: Family {
     const TIME_EXCEEDED: (u8, u8);
     /// Type and code of "fragmentation needed", or "packet too big".
     const TOO_BIG: (u8, u8);
+    /// The bits that a size may have.
+    const SIZE_MASK: u32;
+    /// Type and code of "host unreachable", or "address unreachable".
+    const HOST_UNREACHABLE: (u8, u8);
     /// Type and code of "port unreachable".
     const PORT_UNREACHABLE: (u8, u8);
     /// The smallest MTU that there is.
@@ -56,6 +62,8 @@ impl Icmp for V4 {
     const ICMP: u8 = IpProto::Icmp as u8;
     const TIME_EXCEEDED: (u8, u8) = (11, 0);
     const TOO_BIG: (u8, u8) = (3, 4);
+    const SIZE_MASK: u32 = 0xffff;
+    const HOST_UNREACHABLE: (u8, u8) = (3, 1);
     const PORT_UNREACHABLE: (u8, u8) = (3, 3);
     const SMALLEST_MTU: u32 = 68;
     const QUOTED: u32 = 576 - (Self::HEADER + HEADER) as u32;
@@ -108,6 +116,8 @@ impl Icmp for V6 {
     const ICMP: u8 = IpProto::Ipv6Icmp as u8;
     const TIME_EXCEEDED: (u8, u8) = (3, 0);
     const TOO_BIG: (u8, u8) = (2, 0);
+    const SIZE_MASK: u32 = u32::MAX;
+    const HOST_UNREACHABLE: (u8, u8) = (1, 3);
     const PORT_UNREACHABLE: (u8, u8) = (1, 4);
     const SMALLEST_MTU: u32 = 1280;
     const QUOTED: u32 = Self::SMALLEST_MTU - (Self::HEADER + HEADER) as u32;

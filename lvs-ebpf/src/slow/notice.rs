@@ -28,11 +28,14 @@ pub(super) const HOPS: u8 = 64;
 /// ```text
 /// bits 0..8  type        8..16  code        16..24  Notice        32..64  the size that would do, or 0
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
-pub(super) struct Message(u64);
+pub struct Message(u64);
 
 impl Message {
+    /// None.
+    pub const NONE: Self = Self(0);
+
     /// Of an ICMP type and code.
     #[inline(always)]
     pub(super) const fn new(notice: Notice, (kind, code): (u8, u8), size: u32) -> Self {
@@ -51,7 +54,8 @@ impl Message {
     }
 }
 
-/// Makes the frame a message about its packet, to the packet's sender.
+/// Makes the frame a message about its packet, to the packet's sender; refused for whatever reason if it
+/// may not be sent.
 ///
 /// It quotes as much of the packet as the RFCs say, so it is longer by the headers at most.
 #[inline(never)]
@@ -60,9 +64,8 @@ pub(super) fn notice<F: Icmp, K: Tables, X: Frame>(
     frame: X,
     link: u64,
     message: Message,
-    reason: Reason,
 ) -> Outcome {
-    Outcome::of(try_notice::<F, K, X>(tables, frame, link, message, reason))
+    Outcome::of(try_notice::<F, K, X>(tables, frame, link, message))
 }
 
 #[inline(always)]
@@ -71,22 +74,23 @@ fn try_notice<F: Icmp, K: Tables, X: Frame>(
     frame: X,
     link: u64,
     message: Message,
-    reason: Reason,
 ) -> Result<Outcome, Reason> {
     let mut cursor = Cursor::new(frame.start(), frame.end());
     let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
     cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
-    let (network, sender, destination) = F::network(&mut cursor)?;
+    // Of one that was in a tunnel, the frame has what a router quoted.
+    let (network, sender, destination) = F::quoted(&mut cursor)?;
     if !F::is_host(&sender) {
-        return Err(reason);
+        return Err(Reason::NoRoom);
     }
     let way = way_back::<F, K, X>(tables, frame, &link, &sender, &destination)?;
     if !may_notify(tables, &sender) {
-        return Err(reason);
+        return Err(Reason::NoRoom);
     }
     // SAFETY: the header was checked when it was read.
     let class = unsafe { F::class(network.header) };
-    let quoted = network.len.min(F::QUOTED) & !3;
+    let there = (frame.end() as usize).wrapping_sub(network.header as usize) as u32;
+    let quoted = network.len.min(there).min(F::QUOTED) & !3;
     let fields = Fields {
         source: own_address(tables, destination),
         destination: sender,
@@ -99,7 +103,7 @@ fn try_notice<F: Icmp, K: Tables, X: Frame>(
     let frame_len = (frame.end() as usize).wrapping_sub(frame.start() as usize) as u32;
     let rest = frame_len.wrapping_sub(link.len + quoted);
     if rest != 0 && !frame.trim(rest) {
-        return Err(reason);
+        return Err(Reason::NoRoom);
     }
     let grow = (F::HEADER + icmp::HEADER) as u32 + way.link_len() - link.len;
     if !frame.grow(grow.cast_signed()) {

@@ -66,7 +66,7 @@ impl Frame for Xdp {
             lookup(
                 self.0.cast(),
                 &raw mut fib,
-                size_of::<bpf_fib_lookup>() as i32,
+                (size_of::<bpf_fib_lookup>() as u32).cast_signed(),
                 0,
             )
         };

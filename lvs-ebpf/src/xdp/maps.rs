@@ -266,7 +266,7 @@ impl Tables for Maps {
             FAMILY4 => TunnelSource::host(Number::Ipv4),
             _ => TunnelSource::host(Number::Ipv6),
         };
-        TUNNEL_SOURCES.get(&Key::new(bits, *source)).is_some()
+        TUNNEL_SOURCES.get(Key::new(bits, *source)).is_some()
     }
 
     #[inline(always)]
