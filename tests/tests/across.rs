@@ -8,7 +8,7 @@ use lvs_tests::lab::{Director, Farm, Segment, VIP4, VIP6, config, http};
 /// Clients of `vip` reach backends of the other family, from `local`.
 fn reaches_all(vip: IpAddr, local: IpAddr) {
     let segment = Segment::builder().build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     // Of IPv6, deprecated: the machine's own connections do not come from it.
     let (bits, mark) = if local.is_ipv6() {
         (128, "nodad preferred_lft 0")

@@ -253,9 +253,12 @@ fn without_root_it_says_what_it_needs() {
 #[test]
 fn an_unreachable_backend_is_a_warning_and_comes_in_when_it_is_there() {
     let segment = Segment::builder().unplugged(2).build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let absent = &segment.backends[2];
-    let yaml = config::yaml(&["lb0"], &[Farm::web(&segment, VIP4.into(), &[3, 2, 1])]);
+    let yaml = config::yaml(
+        &["lb0"],
+        &[Farm::web(&segment.backends, VIP4.into(), &[3, 2, 1])],
+    );
     let mut director =
         Director::start(&segment.balancer.namespace, &yaml).expect("it runs without one backend");
     director

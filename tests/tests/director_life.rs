@@ -9,7 +9,10 @@ use lvs_tests::lab::{Director, Farm, Segment, VIP4, command, config, http, ping,
 use nix::sys::signal::Signal;
 
 fn web(segment: &Segment) -> String {
-    config::yaml(&["lb0"], &[Farm::web(segment, VIP4.into(), &[3, 2, 1])])
+    config::yaml(
+        &["lb0"],
+        &[Farm::web(&segment.backends, VIP4.into(), &[3, 2, 1])],
+    )
 }
 
 fn assert_nothing_left(segment: &Segment, pins: &Path) {
@@ -69,7 +72,7 @@ fn ctrl_c_before_it_forwards_leaves_nothing() {
 #[test]
 fn it_can_come_again_after_it_went() {
     let segment = Segment::builder().build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let vip = SocketAddr::new(VIP4.into(), Farm::HTTP);
     for _ in 0..3 {
         let mut director =
@@ -88,7 +91,7 @@ fn it_can_come_again_after_it_went() {
 #[test]
 fn a_second_one_is_told_who_holds_the_interface() {
     let segment = Segment::builder().build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let vip = SocketAddr::new(VIP4.into(), Farm::HTTP);
     let director =
         Director::start(&segment.balancer.namespace, &web(&segment)).expect("a director");
@@ -131,7 +134,7 @@ fn a_second_one_is_told_who_holds_the_interface() {
 #[test]
 fn the_table_names_every_backend_and_its_connections() {
     let segment = Segment::builder().build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let director =
         Director::start(&segment.balancer.namespace, &web(&segment)).expect("a director");
     let vip = SocketAddr::new(VIP4.into(), Farm::HTTP);
@@ -203,7 +206,7 @@ fn tracing_logs_every_packet_with_its_reason() {
 #[test]
 fn connections_are_listed_and_filtered() {
     let segment = Segment::builder().build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let director =
         Director::start(&segment.balancer.namespace, &web(&segment)).expect("a director");
     let vip = SocketAddr::from((VIP4, 80));

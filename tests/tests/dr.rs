@@ -3,21 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 
-use lvs_tests::lab::{Director, Farm, Host, Segment, VIP4, VIP6, config, http, udp};
-
-/// The address of the same family as the VIP.
-fn address(host: &Host, vip: IpAddr) -> IpAddr {
-    if vip.is_ipv4() {
-        host.ipv4.into()
-    } else {
-        host.ipv6.into()
-    }
-}
+use lvs_tests::lab::{Director, Farm, Segment, VIP4, VIP6, config, http, udp};
 
 fn wrr_is_exact(vip: IpAddr) {
     let segment = Segment::builder().build().expect("a segment");
-    let farm = Farm::start(&segment).expect("servers");
-    let yaml = config::yaml(&["lb0"], &[Farm::web(&segment, vip, &[3, 2, 1])]);
+    let farm = Farm::start(&segment.backends).expect("servers");
+    let yaml = config::yaml(&["lb0"], &[Farm::web(&segment.backends, vip, &[3, 2, 1])]);
     let director = Director::start(&segment.balancer.namespace, &yaml).expect("a director");
 
     let web = SocketAddr::new(vip, Farm::HTTP);
@@ -41,7 +32,9 @@ fn wrr_is_exact(vip: IpAddr) {
         .zip(&farm.http)
         .zip([3000, 2000, 1000])
     {
-        let backend = service.backend(address(host, vip)).expect("a backend");
+        let backend = service
+            .backend(host.address(vip.into()))
+            .expect("a backend");
         assert_eq!(
             backend.connections, expected,
             "the balancer's count of {}: {service:?}",
@@ -68,10 +61,10 @@ fn wrr_is_exact(vip: IpAddr) {
 
 fn a_big_download_is_identical(vip: IpAddr) {
     let segment = Segment::builder().build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let yaml = config::yaml(
         &["lb0"],
-        &[Farm::web(&segment, vip, &[1, 1, 1]).scheduler("rr")],
+        &[Farm::web(&segment.backends, vip, &[1, 1, 1]).scheduler("rr")],
     );
     let director = Director::start(&segment.balancer.namespace, &yaml).expect("a director");
 
@@ -89,7 +82,7 @@ fn a_big_download_is_identical(vip: IpAddr) {
         .expect("one of ours");
     assert_eq!(
         service
-            .backend(address(host, vip))
+            .backend(host.address(vip.into()))
             .expect("a backend")
             .connections,
         1,
@@ -101,10 +94,10 @@ fn a_big_download_is_identical(vip: IpAddr) {
 
 fn a_udp_port_stays_with_its_backend(vip: IpAddr) {
     let segment = Segment::builder().build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let yaml = config::yaml(
         &["lb0"],
-        &[Farm::echo(&segment, vip, &[1, 1, 1]).scheduler("rr")],
+        &[Farm::echo(&segment.backends, vip, &[1, 1, 1]).scheduler("rr")],
     );
     let director = Director::start(&segment.balancer.namespace, &yaml).expect("a director");
 
@@ -133,7 +126,9 @@ fn a_udp_port_stays_with_its_backend(vip: IpAddr) {
         "{service:?}"
     );
     for host in &segment.backends {
-        let backend = service.backend(address(host, vip)).expect("a backend");
+        let backend = service
+            .backend(host.address(vip.into()))
+            .expect("a backend");
         assert_eq!(
             backend.connections,
             per_backend[host.name.as_str()] as u64,
@@ -144,10 +139,10 @@ fn a_udp_port_stays_with_its_backend(vip: IpAddr) {
 
 fn two_services_do_not_mix(vip: IpAddr) {
     let segment = Segment::builder().backends(2).build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let services = [
-        Farm::web(&segment, vip, &[1, 0]),
-        Farm::echo(&segment, vip, &[0, 1]),
+        Farm::web(&segment.backends, vip, &[1, 0]),
+        Farm::echo(&segment.backends, vip, &[0, 1]),
     ];
     let director = Director::start(
         &segment.balancer.namespace,

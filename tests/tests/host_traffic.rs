@@ -9,7 +9,7 @@ use lvs_tests::lab::{Director, Farm, Host, Segment, VIP4, VIP6, config, http, pi
 
 /// A balancer that balances the VIPs' port 80, and nothing else.
 fn attached(segment: &Segment) -> Director {
-    let mut services = vec![Farm::web(segment, VIP4.into(), &[1])];
+    let mut services = vec![Farm::web(&segment.backends, VIP4.into(), &[1])];
     // The names of the services have to differ.
     services.push(
         config::Service::new("web6", "tcp", SocketAddr::new(VIP6.into(), 80))
@@ -68,7 +68,7 @@ fn the_balancer_itself_reaches_others() {
             ping::ping(&segment.balancer.namespace, address, 56).expect("an answer");
         }
     }
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let web = SocketAddr::new(segment.backends[0].ipv4.into(), Farm::HTTP);
     assert_eq!(
         http::get(&segment.balancer.namespace, web).expect("an answer"),

@@ -61,7 +61,7 @@ fn addresses_and_mac_addresses_are_the_documented_ones() {
 #[test]
 fn requests_and_datagrams_get_answers_from_the_backend_asked() {
     let segment = Segment::builder().build().expect("a segment");
-    let farm = Farm::start(&segment).expect("servers");
+    let farm = Farm::start(&segment.backends).expect("servers");
     let client = &segment.client.namespace;
     for (backend, server) in segment.backends.iter().zip(&farm.http) {
         for address in both(backend) {
@@ -95,7 +95,7 @@ fn requests_and_datagrams_get_answers_from_the_backend_asked() {
 #[test]
 fn a_client_never_uses_a_port_twice() {
     let segment = Segment::builder().backends(1).build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let web = SocketAddr::new(segment.backends[0].ipv4.into(), Farm::HTTP);
     let tally = http::load(&segment.client.namespace, web, 3000, |_| {
         ControlFlow::Continue(())
@@ -121,7 +121,7 @@ fn a_client_never_uses_a_port_twice() {
 #[test]
 fn a_load_can_be_stopped() {
     let segment = Segment::builder().backends(1).build().expect("a segment");
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     let web = SocketAddr::new(segment.backends[0].ipv4.into(), Farm::HTTP);
     let stop = |ended| {
         if ended >= 50 {
@@ -142,7 +142,7 @@ fn an_unplugged_backend_is_silent_until_it_is_plugged_in() {
         ping::ping(&segment.client.namespace, address, 56).expect("this one is there");
     }
     let web = SocketAddr::new(absent.ipv4.into(), Farm::HTTP);
-    let _farm = Farm::start(&segment).expect("servers");
+    let _farm = Farm::start(&segment.backends).expect("servers");
     for address in both(absent) {
         ping::ping(&segment.client.namespace, address, 56).expect_err("this one is not");
     }
@@ -161,16 +161,8 @@ fn an_unplugged_backend_is_silent_until_it_is_plugged_in() {
 #[test]
 fn the_balancers_cable_ends_in_an_xdp_program_and_no_other_does() {
     let segment = Segment::builder().backends(1).build().expect("a segment");
-    assert!(
-        segment
-            .switch_port_has_xdp(&segment.balancer)
-            .expect("a port")
-    );
-    assert!(
-        !segment
-            .switch_port_has_xdp(&segment.client)
-            .expect("a port")
-    );
+    assert!(segment.balancer.port_has_xdp().expect("a port"));
+    assert!(!segment.client.port_has_xdp().expect("a port"));
     assert!(!segment.balancer.has_xdp("lb0").expect("lb0"));
 }
 

@@ -1,18 +1,16 @@
-//! NAT and FULLNAT from client to backend and back, with real TCP and UDP, the same over IPv4 and IPv6.
-//! Services have other ports than their backends.
+//! NAT and FULLNAT from client to backend and back, with real TCP and UDP, the same over IPv4 and IPv6, and
+//! FULLNAT between them. Services have other ports than their backends.
+//!
+//! All are on one Ethernet segment. FULLNAT's client is on the network of the backends too, NAT's on another
+//! one, without or with a router between.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 
-use lvs_tests::lab::{Director, Farm, Host, Mode, Segment, VIP4, VIP6, config, http, udp};
-
-fn address(host: &Host, vip: IpAddr) -> IpAddr {
-    if vip.is_ipv4() {
-        host.ipv4.into()
-    } else {
-        host.ipv6.into()
-    }
-}
+use lvs_common::Family;
+use lvs_tests::lab::{
+    Director, Farm, Mode, Outside, Segment, Trial, VIP4, VIP6, config, http, udp,
+};
 
 fn segment(mode: Mode) -> Segment {
     let segment = Segment::builder().build().expect("a segment");
@@ -24,7 +22,7 @@ fn service(
     mode: Mode,
     segment: &Segment,
     web: bool,
-    vip: IpAddr,
+    (vip, family): (IpAddr, Family),
     weights: &[u32],
 ) -> (config::Service, SocketAddr) {
     let (name, protocol, port) = if web {
@@ -33,18 +31,15 @@ fn service(
         ("echo", "udp", Farm::ECHO)
     };
     let vip = mode.service(vip, port);
-    let backends = segment.backends.iter().zip(weights);
-    let service = backends.fold(
-        config::Service::new(name, protocol, vip),
-        |service, (host, weight)| service.backend(address(host, vip.ip()), *weight),
-    );
-    (mode.configure(service, port), vip)
+    let service =
+        config::Service::new(name, protocol, vip).hosts(&segment.backends, family, weights);
+    (mode.configure(service, port, &segment.network), vip)
 }
 
-fn wrr_is_exact(mode: Mode, vip: IpAddr) {
+fn wrr_is_exact(mode: Mode, vip: IpAddr, family: Family) {
     let segment = segment(mode);
-    let farm = Farm::start(&segment).expect("servers");
-    let (service, web) = service(mode, &segment, true, vip, &[3, 2, 1]);
+    let farm = Farm::start(&segment.backends).expect("servers");
+    let (service, web) = service(mode, &segment, true, (vip, family), &[3, 2, 1]);
     let yaml = config::yaml(&["lb0"], &[service]);
     let director = Director::start(&segment.balancer.namespace, &yaml).expect("a director");
 
@@ -65,7 +60,7 @@ fn wrr_is_exact(mode: Mode, vip: IpAddr) {
         .zip(&farm.http)
         .zip([3000, 2000, 1000])
     {
-        let backend = service.backend(address(host, vip)).expect("a backend");
+        let backend = service.backend(host.address(family)).expect("a backend");
         assert_eq!(backend.connections, expected, "{service:?}");
         assert_eq!(server.requests(), expected, "{}", host.name);
         assert_eq!(tally.of(&host.name), expected, "{}", host.name);
@@ -79,24 +74,26 @@ fn wrr_is_exact(mode: Mode, vip: IpAddr) {
     }
 }
 
-fn a_big_download_is_identical(mode: Mode, vip: IpAddr) {
+fn big_files_are_identical(mode: Mode, vip: IpAddr, family: Family) {
     let segment = segment(mode);
-    let _farm = Farm::start(&segment).expect("servers");
-    let (service, web) = service(mode, &segment, true, vip, &[1, 1, 1]);
+    let _farm = Farm::start(&segment.backends).expect("servers");
+    let (service, web) = service(mode, &segment, true, (vip, family), &[1, 1, 1]);
     let yaml = config::yaml(&["lb0"], &[service]);
     let director = Director::start(&segment.balancer.namespace, &yaml).expect("a director");
     http::download(&segment.client.namespace, web, 100_000_000).expect("100 MB, identical");
+    http::upload(&segment.client.namespace, web, 100_000_000).expect("100 MB, identical");
     let stats = director.stats().expect("statistics");
     let service = stats.service("web").expect("the service");
-    assert_eq!(service.connections, 1, "{service:?}");
+    assert_eq!(service.connections, 2, "{service:?}");
     // All of it came through the balancer.
     assert!(service.bytes_out > 100_000_000, "{service:?}");
+    assert!(service.bytes > 100_000_000, "{service:?}");
 }
 
-fn datagrams_are_answered(mode: Mode, vip: IpAddr) {
+fn datagrams_are_answered(mode: Mode, vip: IpAddr, family: Family) {
     let segment = segment(mode);
-    let _farm = Farm::start(&segment).expect("servers");
-    let (service, echo) = service(mode, &segment, false, vip, &[1, 1, 1]);
+    let _farm = Farm::start(&segment.backends).expect("servers");
+    let (service, echo) = service(mode, &segment, false, (vip, family), &[1, 1, 1]);
     let yaml = config::yaml(&["lb0"], &[service.scheduler("rr")]);
     let _director = Director::start(&segment.balancer.namespace, &yaml).expect("a director");
     let report = udp::echo(&segment.client.namespace, echo, 100, 100).expect("answers");
@@ -109,32 +106,75 @@ fn datagrams_are_answered(mode: Mode, vip: IpAddr) {
     );
 }
 
+/// The client is on a network of its own, from which a router leads to the segment.
+fn a_client_beyond_a_router_is_served(vip: IpAddr) {
+    let segment = Segment::builder().build().expect("a segment");
+    let outside = Outside::beyond(&segment.network, 1).expect("another network");
+    let balancer = &segment.balancer;
+    balancer
+        .route_by(outside.router.ipv4, outside.router.ipv6)
+        .expect("a default route");
+    for backend in &segment.backends {
+        backend
+            .route_by(balancer.ipv4, balancer.ipv6)
+            .expect("a default route");
+    }
+    let trial = Trial {
+        mode: Mode::Nat,
+        vip,
+        family: vip.into(),
+        client: &outside.client,
+        balancer,
+        interfaces: &["lb0"],
+        backends: &segment.backends,
+        network: &segment.network,
+    };
+    let stats = trial.run().expect("all answered");
+    let service = stats.service("web").expect("the service");
+    assert!(service.bytes_out > 100_000_000, "{service:?}");
+}
+
 macro_rules! scenarios {
-    ($($name:ident: $mode:ident, $vip:ident;)+) => {
+    ($($name:ident: $mode:ident, $vip:ident, $family:ident;)+) => {
         $(mod $name {
-            use super::{Mode, $vip};
+            use super::{Family, Mode, $vip};
 
             #[test]
             fn wrr_is_exact() {
-                super::wrr_is_exact(Mode::$mode, $vip.into());
+                super::wrr_is_exact(Mode::$mode, $vip.into(), Family::$family);
             }
 
             #[test]
-            fn a_big_download_is_identical() {
-                super::a_big_download_is_identical(Mode::$mode, $vip.into());
+            fn big_files_are_identical() {
+                super::big_files_are_identical(Mode::$mode, $vip.into(), Family::$family);
             }
 
             #[test]
             fn datagrams_are_answered() {
-                super::datagrams_are_answered(Mode::$mode, $vip.into());
+                super::datagrams_are_answered(Mode::$mode, $vip.into(), Family::$family);
             }
         })+
     };
 }
 
 scenarios! {
-    nat_ipv4: Nat, VIP4;
-    nat_ipv6: Nat, VIP6;
-    fullnat_ipv4: FullNat, VIP4;
-    fullnat_ipv6: FullNat, VIP6;
+    nat_ipv4: Nat, VIP4, Ipv4;
+    nat_ipv6: Nat, VIP6, Ipv6;
+    fullnat_ipv4: FullNat, VIP4, Ipv4;
+    fullnat_ipv6: FullNat, VIP6, Ipv6;
+    fullnat_ipv6_to_ipv4: FullNat, VIP6, Ipv4;
+}
+
+mod nat_beyond_a_router {
+    use super::{VIP4, VIP6};
+
+    #[test]
+    fn ipv4() {
+        super::a_client_beyond_a_router_is_served(VIP4.into());
+    }
+
+    #[test]
+    fn ipv6() {
+        super::a_client_beyond_a_router_is_served(VIP6.into());
+    }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Leave the laboratory up and print how to enter it
     #[arg(long, conflicts_with = "director")]
     keep: bool,
-    /// How the laboratory forwards: dr, nat or fullnat
+    /// How the laboratory forwards: dr, tun, nat or fullnat
     #[arg(long, conflicts_with = "director")]
     mode: Option<String>,
     /// Have the laboratory talk IPv6

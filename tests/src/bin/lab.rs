@@ -1,16 +1,16 @@
 //! `lvs-lab demo`: the balancer in a network of its own, with real requests and a table at the end.
 
 use std::io::{IsTerminal as _, stderr};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use lvs_tests::lab::interrupt::{EXIT_STATUS, Interrupt};
-use lvs_tests::lab::{Director, Farm, Mode, Segment, VIP4, VIP6, config, http, lvs_ctl};
+use lvs_tests::lab::{Director, Farm, Mode, Segment, VIP4, VIP6, config, http, lvs_ctl, verdict};
 
 /// What the three backends are worth.
 const WEIGHTS: [u32; 3] = [3, 2, 1];
@@ -78,15 +78,19 @@ fn demo(task: &Task, interrupt: &Interrupt) -> Result<End> {
     lvs_ctl()?;
     eprintln!("lab: a client, a balancer and three backends on one segment");
     let segment = Segment::builder().build()?;
-    mode.prepare(&segment)?;
-    let farm = Farm::start(&segment)?;
+    let _tunnels = mode.prepare(&segment)?;
+    let farm = Farm::start(&segment.backends)?;
     if interrupt.is_asked() {
         return Ok(End::Interrupted);
     }
 
     let yaml = config::yaml(
         &[segment.balancer.device],
-        &[mode.configure(Farm::web_at(&segment, web, &WEIGHTS), Farm::HTTP)],
+        &[mode.configure(
+            Farm::web_at(&segment.backends, web, &WEIGHTS),
+            Farm::HTTP,
+            &segment.network,
+        )],
     );
     let mut director = Director::launch(&segment.balancer.namespace, &yaml)?;
     director.wait_until_forwarding(|| interrupt.is_asked())?;
@@ -108,7 +112,10 @@ fn demo(task: &Task, interrupt: &Interrupt) -> Result<End> {
     );
 
     println!("{}", director.stats_table()?.trim_end());
-    let verdict = judge(&segment, &farm, &director, &tally, requests, ipv6);
+    let stats = director.stats()?;
+    let verdict = stats
+        .service("web")
+        .and_then(|counted| verdict::balanced(&segment.backends, &WEIGHTS, &tally, &farm, counted));
     if verdict.is_ok() {
         println!(
             "ok: {requests} requests, 0 failed; client, backends and balancer count the same \
@@ -158,66 +165,6 @@ fn send(
     });
     bar.finish_and_clear();
     tally
-}
-
-/// Compares what the client, the backends and the balancer counted with the weights, and with each other.
-fn judge(
-    segment: &Segment,
-    farm: &Farm,
-    director: &Director,
-    tally: &http::Tally,
-    requests: u64,
-    ipv6: bool,
-) -> Result<()> {
-    ensure!(
-        tally.failures.is_empty(),
-        "{} of {requests} requests failed, the first: {}",
-        tally.failures.len(),
-        tally.failures[0]
-    );
-    let stats = director.stats()?;
-    let web = stats.service("web")?;
-    let total: u64 = web.backends.iter().map(|backend| backend.connections).sum();
-    ensure!(
-        total == requests,
-        "the balancer counted {total} connections for {requests} requests"
-    );
-    let round = u64::from(WEIGHTS.iter().sum::<u32>());
-    for ((host, server), weight) in segment
-        .backends
-        .iter()
-        .zip(&farm.http)
-        .zip(WEIGHTS.map(u64::from))
-    {
-        let address: IpAddr = if ipv6 {
-            host.ipv6.into()
-        } else {
-            host.ipv4.into()
-        };
-        let counts = [
-            web.backend(address)?.connections,
-            tally.of(&host.name),
-            server.requests(),
-        ];
-        ensure!(
-            counts.iter().all(|&count| count == counts[0]),
-            "{}: the balancer counted {}, the client {}, the backend {}",
-            host.name,
-            counts[0],
-            counts[1],
-            counts[2]
-        );
-        // Whole rounds are exact; of one that was begun a backend has between nothing and all.
-        let least = requests / round * weight;
-        let most = requests.div_ceil(round) * weight;
-        ensure!(
-            (least..=most).contains(&counts[0]),
-            "{} got {} connections; its weight {weight} of {round} is worth {least} to {most}",
-            host.name,
-            counts[0]
-        );
-    }
-    Ok(())
 }
 
 /// Tells a person how to go on by hand.

@@ -63,23 +63,23 @@ pub fn verify(mut received: impl Read, bytes: u64) -> Result<()> {
     loop {
         let read = received
             .read(&mut got)
-            .with_context(|| format!("the download broke off after {offset} of {bytes} bytes"))?;
+            .with_context(|| format!("the stream broke off after {offset} of {bytes} bytes"))?;
         if read == 0 {
             break;
         }
         ensure!(
             offset + read as u64 <= bytes,
-            "the download is longer than {bytes} bytes"
+            "the stream is longer than {bytes} bytes"
         );
         expected.read_exact(&mut want[..read])?;
         if let Some(at) = (0..read).find(|&at| got[at] != want[at]) {
-            anyhow::bail!("the download differs at byte {}", offset + at as u64);
+            anyhow::bail!("the stream differs at byte {}", offset + at as u64);
         }
         offset += read as u64;
     }
     ensure!(
         offset == bytes,
-        "the download ended after {offset} of {bytes} bytes"
+        "the stream ended after {offset} of {bytes} bytes"
     );
     Ok(())
 }

@@ -3,6 +3,10 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
+use lvs_common::Family;
+
+use super::host::Host;
+
 /// One service of a configuration.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -65,6 +69,26 @@ impl Service {
         self.backends.push((address.into(), weight));
         self
     }
+
+    /// Adds machines by their addresses of a family, with these weights.
+    #[must_use]
+    pub fn hosts(self, hosts: &[Host], family: Family, weights: &[u32]) -> Self {
+        hosts
+            .iter()
+            .zip(weights)
+            .fold(self, |service, (host, &weight)| {
+                service.backend(host.address(family), weight)
+            })
+    }
+}
+
+/// The part of a configuration that says where tunnels end and where they come from; it goes before the rest.
+pub fn decap(endpoint: impl Into<IpAddr>, from: impl Into<IpAddr>) -> String {
+    format!(
+        "decap:\n  endpoints: [\"{}\"]\n  from: [\"{}\"]\n",
+        endpoint.into(),
+        from.into()
+    )
 }
 
 /// The YAML of a configuration.

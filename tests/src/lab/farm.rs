@@ -1,4 +1,4 @@
-//! Servers on every backend of a segment.
+//! Servers on backends.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::config::Service;
 use super::host::Host;
 use super::http_server::HttpServer;
-use super::segment::{Segment, VIP4, VIP6};
+use super::network::{VIP4, VIP6};
 use super::udp_echo::UdpEcho;
 
 /// HTTP on port 80 and UDP echo on port 7 of every backend, at its own addresses and at the VIPs.
@@ -24,12 +24,11 @@ impl Farm {
     pub const ECHO: u16 = 7;
 
     /// Starts them; they accept when this returns.
-    pub fn start(segment: &Segment) -> Result<Self> {
-        let http = segment
-            .backends
+    pub fn start(backends: &[Host]) -> Result<Self> {
+        let http = backends
             .iter()
             .map(|backend| HttpServer::start(&backend.namespace, &backend.name, Self::HTTP));
-        let echo = segment.backends.iter().map(|backend| {
+        let echo = backends.iter().map(|backend| {
             let addresses: [IpAddr; 4] = [
                 backend.ipv4.into(),
                 backend.ipv6.into(),
@@ -48,44 +47,19 @@ impl Farm {
         })
     }
 
-    /// The service `web`: HTTP at this VIP, with the segment's backends and these weights.
-    pub fn web(segment: &Segment, vip: IpAddr, weights: &[u32]) -> Service {
-        Self::web_at(segment, SocketAddr::new(vip, Self::HTTP), weights)
+    /// The service `web`: HTTP at this VIP, with these backends and weights.
+    pub fn web(backends: &[Host], vip: IpAddr, weights: &[u32]) -> Service {
+        Self::web_at(backends, SocketAddr::new(vip, Self::HTTP), weights)
     }
 
     /// The same at another port.
-    pub fn web_at(segment: &Segment, address: SocketAddr, weights: &[u32]) -> Service {
-        service("web", "tcp", address, segment, weights)
+    pub fn web_at(backends: &[Host], address: SocketAddr, weights: &[u32]) -> Service {
+        Service::new("web", "tcp", address).hosts(backends, address.ip().into(), weights)
     }
 
-    /// The service `echo`: UDP echo at this VIP, with the segment's backends and these weights.
-    pub fn echo(segment: &Segment, vip: IpAddr, weights: &[u32]) -> Service {
-        service(
-            "echo",
-            "udp",
-            SocketAddr::new(vip, Self::ECHO),
-            segment,
-            weights,
-        )
+    /// The service `echo`: UDP echo at this VIP, with these backends and weights.
+    pub fn echo(backends: &[Host], vip: IpAddr, weights: &[u32]) -> Service {
+        let address = SocketAddr::new(vip, Self::ECHO);
+        Service::new("echo", "udp", address).hosts(backends, address.ip().into(), weights)
     }
-}
-
-fn service(
-    name: &str,
-    protocol: &'static str,
-    address: SocketAddr,
-    segment: &Segment,
-    weights: &[u32],
-) -> Service {
-    let same_family = |host: &Host| {
-        if address.is_ipv4() {
-            IpAddr::V4(host.ipv4)
-        } else {
-            IpAddr::V6(host.ipv6)
-        }
-    };
-    segment.backends.iter().zip(weights).fold(
-        Service::new(name, protocol, address),
-        |service, (host, &weight)| service.backend(same_family(host), weight),
-    )
 }

@@ -1,46 +1,28 @@
-//! One machine of the lab: a namespace with an interface.
+//! One machine of the lab: a namespace with an interface or two.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::Result;
+use lvs_common::Family;
 
 use super::link;
+use super::mac::Mac;
 use super::namespace::Namespace;
-use super::segment::{PREFIX4, PREFIX6};
+use super::network::{Interface, Network, VIP4, VIP6};
 use super::sysctl;
+use super::xdp_pass::XdpPass;
 
-/// An Ethernet address.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Mac(pub [u8; 6]);
+/// The address of routers.
+const ROUTER: u8 = 1;
 
-impl Mac {
-    /// The address of the lab's machine with this IPv4 address: 02:00 and the four bytes, easy to recognise.
-    pub fn of(ip: Ipv4Addr) -> Self {
-        let [a, b, c, d] = ip.octets();
-        Self([2, 0, a, b, c, d])
-    }
-}
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(bytes) = self;
-        for (index, byte) in bytes.iter().enumerate() {
-            let colon = if index == 0 { "" } else { ":" };
-            write!(f, "{colon}{byte:02x}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A machine on the segment.
+/// A machine on a network.
 #[derive(Debug)]
 pub struct Host {
     /// What it is called, and what its servers answer with.
     pub name: String,
     /// Where it lives.
     pub namespace: Namespace,
-    /// Its only interface besides lo.
+    /// Its first interface besides lo.
     pub device: &'static str,
     /// Its own IPv4 address.
     pub ipv4: Ipv4Addr,
@@ -52,40 +34,91 @@ pub struct Host {
 }
 
 impl Host {
-    /// Makes a machine with the segment's addresses that end in `last`, and plugs it into the switch, whose
+    /// Makes a machine with the network's addresses that end in `last`, and plugs it into the switch, whose
     /// port is called like the machine.
     pub(super) fn new(
-        switch: &Namespace,
+        network: &Network,
         name: String,
         device: &'static str,
         last: u8,
     ) -> Result<Self> {
-        let (ipv4, ipv6) = addresses(last);
-        let mac = Mac::of(ipv4);
         let namespace = Namespace::new()?;
         sysctl::for_host(&namespace)?;
-        link::cable(switch, &name, &namespace, device, mac)?;
-        let host = Self {
+        let Interface {
+            device,
+            ipv4,
+            ipv6,
+            mac,
+        } = network.plug(&namespace, &name, device, last)?;
+        Ok(Self {
             name,
             namespace,
             device,
             ipv4,
             ipv6,
             mac,
-            switch: switch.clone(),
+            switch: network.switch().clone(),
+        })
+    }
+
+    /// Makes a machine that serves the VIPs: it has them on lo.
+    pub(super) fn backend(network: &Network, last: u8) -> Result<Self> {
+        let name = match network.number() {
+            0 => format!("backend-{last}"),
+            number => format!("backend-{number}.{last}"),
         };
-        host.add_address(device, ipv4.into(), PREFIX4)?;
-        host.add_address(device, ipv6.into(), PREFIX6)?;
-        Ok(host)
+        let backend = Self::new(network, name, "eth0", last)?;
+        backend.add_vips("lo")?;
+        Ok(backend)
+    }
+
+    /// Makes a router between two networks, with the first address of both: a machine on the first, and its
+    /// interface eth1 on the second.
+    pub(super) fn router(network: &Network, other: &Network) -> Result<(Self, Interface)> {
+        let router = Self::new(network, "router".to_owned(), "eth0", ROUTER)?;
+        sysctl::for_router(&router.namespace)?;
+        let interface = router.join(other, "eth1", ROUTER)?;
+        Ok((router, interface))
+    }
+
+    /// Its own address of a family.
+    pub fn address(&self, family: Family) -> IpAddr {
+        match family {
+            Family::Ipv4 => self.ipv4.into(),
+            Family::Ipv6 => self.ipv6.into(),
+        }
+    }
+
+    /// Gives the machine one more interface, on another network.
+    pub(super) fn join(
+        &self,
+        network: &Network,
+        device: &'static str,
+        last: u8,
+    ) -> Result<Interface> {
+        network.plug(&self.namespace, &self.name, device, last)
     }
 
     /// Gives an interface of this machine one more address, usable at once.
     pub fn add_address(&self, device: &str, address: IpAddr, prefix: u8) -> Result<()> {
-        let nodad = if address.is_ipv6() { "nodad" } else { "" };
+        link::add_address(&self.namespace, device, address, prefix)
+    }
+
+    /// Gives an interface of this machine the VIPs.
+    pub(super) fn add_vips(&self, device: &str) -> Result<()> {
+        self.ip(&format!("address add {VIP4}/32 dev {device}"))?;
+        // Deprecated: still answered for, but never the source of what the machine itself sends, for which a
+        // /128 would otherwise be preferred to the machine's own /64.
         self.ip(&format!(
-            "address add {address}/{prefix} dev {device} {nodad}"
+            "address add {VIP6}/128 dev {device} nodad preferred_lft 0"
         ))
         .map(drop)
+    }
+
+    /// Has the machine send what is for no network of its own to a router with these addresses.
+    pub fn route_by(&self, ipv4: Ipv4Addr, ipv6: Ipv6Addr) -> Result<()> {
+        self.ip(&format!("route add default via {ipv4}"))?;
+        self.ip(&format!("route add default via {ipv6}")).map(drop)
     }
 
     /// Runs `ip` on this machine with the words of `line` and returns what it printed.
@@ -93,9 +126,25 @@ impl Host {
         link::ip(&self.namespace, line)
     }
 
+    /// The bytes that have come in by an interface of this machine.
+    pub fn received(&self, device: &str) -> Result<u64> {
+        link::received(&self.namespace, device)
+    }
+
     /// Whether an XDP program is attached to an interface of this machine.
     pub fn has_xdp(&self, device: &str) -> Result<bool> {
         Ok(link::xdp(&self.namespace, device)?.is_some())
+    }
+
+    /// Has the switch take the frames that XDP sends by this machine's first cable, as long as the result
+    /// lives.
+    pub(super) fn let_xdp_send(&self) -> Result<XdpPass> {
+        XdpPass::attach(&self.switch, &self.name)
+    }
+
+    /// Whether an XDP program is attached to the switch's end of this machine's first cable.
+    pub fn port_has_xdp(&self) -> Result<bool> {
+        Ok(link::xdp(&self.switch, &self.name)?.is_some())
     }
 
     /// Takes the machine off the segment: it stays as it is, but no frame passes its port any more.
@@ -106,29 +155,5 @@ impl Host {
     /// Puts the machine back on the segment.
     pub fn plug(&self) -> Result<()> {
         link::set_carrying(&self.switch, &self.name, true)
-    }
-}
-
-/// `10.0.0.17` and `fd00::17` for 17: the same digits, so that people see what belongs together.
-pub(super) fn addresses(last: u8) -> (Ipv4Addr, Ipv6Addr) {
-    let group = u16::from(last / 100) << 8 | u16::from(last / 10 % 10) << 4 | u16::from(last % 10);
-    (
-        Ipv4Addr::new(10, 0, 0, last),
-        Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, group),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_share_their_last_digits() {
-        let (ipv4, ipv6) = addresses(117);
-        assert_eq!(
-            (ipv4.to_string().as_str(), ipv6.to_string().as_str()),
-            ("10.0.0.117", "fd00::117")
-        );
-        assert_eq!(Mac::of(ipv4).to_string(), "02:00:0a:00:00:75");
     }
 }

@@ -10,15 +10,17 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use ureq::http::Response;
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, SendBody};
 
-use super::blob;
+use super::blob::{self, Blob};
 use super::http_server::BACKEND_HEADER;
 use super::namespace::Namespace;
 
 const THREADS: usize = 4;
 /// A request that takes this long has failed, though the kernel's TCP would still try.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// After so many failures no more requests are sent: each may have taken all of that time.
+const ENOUGH: usize = 20;
 
 /// What became of many requests.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +43,7 @@ impl Tally {
     }
 }
 
-/// Sends `requests` GETs for `/`, a few at a time.
+/// Sends `requests` GETs for `/`, a few at a time; less if many fail.
 ///
 /// `progress` is told after every request how many have ended, and can stop the rest.
 pub fn load(
@@ -60,6 +62,9 @@ pub fn load(
                 match answer {
                     Ok(backend) => *tally.answers.entry(backend).or_default() += 1,
                     Err(error) => tally.failures.push(format!("{error:#}")),
+                }
+                if tally.failures.len() >= ENOUGH {
+                    stopped.store(true, Ordering::Relaxed);
                 }
             }
             if progress(ended.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
@@ -86,14 +91,8 @@ pub fn get(namespace: &Namespace, server: SocketAddr) -> Result<String> {
 /// Downloads a [`blob`] of this size and checks every byte; the name of the backend that sent it.
 pub fn download(namespace: &Namespace, server: SocketAddr, bytes: u64) -> Result<String> {
     namespace.run(|| {
-        let config = Agent::config_builder().max_idle_connections(0).proxy(None);
-        let agent = config
-            .timeout_connect(Some(TIMEOUT))
-            .timeout_per_read(Some(TIMEOUT))
-            .build()
-            .new_agent();
         let url = format!("http://{server}/blob?bytes={bytes}");
-        let response = agent
+        let response = patient_agent()
             .get(&url)
             .call()
             .with_context(|| format!("GET {url} failed"))?;
@@ -102,6 +101,38 @@ pub fn download(namespace: &Namespace, server: SocketAddr, bytes: u64) -> Result
             .with_context(|| format!("{url} from {backend}"))?;
         Ok(backend)
     })
+}
+
+/// Uploads a [`blob`] of this size, of which the server checks every byte; the name of the backend that got it.
+pub fn upload(namespace: &Namespace, server: SocketAddr, bytes: u64) -> Result<String> {
+    namespace.run(|| {
+        let url = format!("http://{server}/blob?bytes={bytes}");
+        let mut response = patient_agent()
+            .put(&url)
+            .header("content-length", bytes.to_string())
+            .send(SendBody::from_reader(&mut Blob::new(bytes)))
+            .with_context(|| format!("PUT {url} failed"))?;
+        let backend = backend(&response)?;
+        let body = response
+            .body_mut()
+            .read_to_string()
+            .with_context(|| format!("the answer of {backend} broke off"))?;
+        ensure!(body == backend, "PUT {url} to {backend}: {body}");
+        Ok(backend)
+    })
+}
+
+/// For big files: its patience begins again with every piece that it reads.
+fn patient_agent() -> Agent {
+    Agent::config_builder()
+        .max_idle_connections(0)
+        .proxy(None)
+        .timeout_connect(Some(TIMEOUT))
+        .timeout_send_body(Some(4 * TIMEOUT))
+        .timeout_recv_response(Some(TIMEOUT))
+        .timeout_per_read(Some(TIMEOUT))
+        .build()
+        .new_agent()
 }
 
 /// No idle connections are kept, so the client closes first and its port rests in `TIME_WAIT`: the next request

@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context as _, Result, anyhow};
-use tiny_http::{Header, Request, Response, Server};
+use tiny_http::{Header, Method, Request, Response, Server};
 
-use super::blob::Blob;
+use super::blob::{self, Blob};
 use super::namespace::Namespace;
 
 /// The header that names the backend.
 pub(super) const BACKEND_HEADER: &str = "x-backend";
 const THREADS: usize = 4;
 
-/// A server that answers `/` with its name and `/blob?bytes=N` with a [`Blob`], until dropped.
+/// A server that answers `/` with its name and `/blob?bytes=N` with a [`Blob`], until dropped. Whoever puts a
+/// blob there gets the name too, or what was wrong with it.
 pub struct HttpServer {
     server: Option<Arc<Server>>,
     workers: Vec<JoinHandle<()>>,
@@ -88,14 +89,21 @@ impl Drop for HttpServer {
 }
 
 /// A client that goes away in the middle is no matter for the server.
-fn answer(request: Request, header: &Header) {
+fn answer(mut request: Request, header: &Header) {
     let blob = request
         .url()
         .strip_prefix("/blob?bytes=")
         .map(str::parse::<u64>);
+    let name = header.value.as_str();
+    let text = |text: &str| Response::from_string(text).with_header(header.clone());
     let sent = match (request.url(), blob) {
-        ("/", _) => request
-            .respond(Response::from_string(header.value.as_str()).with_header(header.clone())),
+        ("/", _) => request.respond(text(name)),
+        (_, Some(Ok(bytes))) if *request.method() == Method::Put => {
+            match blob::verify(request.as_reader(), bytes) {
+                Ok(()) => request.respond(text(name)),
+                Err(error) => request.respond(text(&format!("{error:#}"))),
+            }
+        }
         (_, Some(Ok(bytes))) => {
             let length = usize::try_from(bytes).ok();
             let body = Response::new(

@@ -1,12 +1,13 @@
 //! Cables and switches: veth pairs and a bridge, by iproute2.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use super::command::output;
-use super::host::Mac;
+use super::mac::Mac;
 use super::namespace::Namespace;
 use super::wait;
 
@@ -54,6 +55,21 @@ pub(super) fn cable(
     wait_for_state(switch, port, "forwarding")
 }
 
+/// Gives an interface one more address, usable at once.
+pub(super) fn add_address(
+    namespace: &Namespace,
+    device: &str,
+    address: IpAddr,
+    prefix: u8,
+) -> Result<()> {
+    let nodad = if address.is_ipv6() { "nodad" } else { "" };
+    ip(
+        namespace,
+        &format!("address add {address}/{prefix} dev {device} {nodad}"),
+    )
+    .map(drop)
+}
+
 /// Lets a port of the bridge carry frames or not. The machine behind it keeps its carrier and its addresses.
 pub(super) fn set_carrying(switch: &Namespace, port: &str, carrying: bool) -> Result<()> {
     let (state, name) = if carrying {
@@ -71,14 +87,28 @@ pub(super) fn set_carrying(switch: &Namespace, port: &str, carrying: bool) -> Re
 
 /// The XDP program attached to an interface, as `ip -j link` describes it.
 pub(super) fn xdp(namespace: &Namespace, device: &str) -> Result<Option<Value>> {
-    let text = ip(namespace, &format!("-j link show dev {device}"))?;
-    let links: Value = serde_json::from_str(&text)
-        .with_context(|| format!("`ip -j link` printed no JSON: {text}"))?;
+    Ok(show(namespace, device)?.get("xdp").cloned())
+}
+
+/// The bytes that an interface has received.
+pub(super) fn received(namespace: &Namespace, device: &str) -> Result<u64> {
+    let link = show(namespace, device)?;
+    let bytes = &link["stats64"]["rx"]["bytes"];
+    bytes
+        .as_u64()
+        .with_context(|| format!("`ip -s -j link show dev {device}` counts no bytes: {link}"))
+}
+
+/// What `ip -s -j link` says about an interface.
+fn show(namespace: &Namespace, device: &str) -> Result<Value> {
+    let text = ip(namespace, &format!("-s -j link show dev {device}"))?;
+    let mut links: Value = serde_json::from_str(&text)
+        .with_context(|| format!("`ip -s -j link` printed no JSON: {text}"))?;
     ensure!(
         links[0]["ifname"] == device,
-        "`ip -j link show dev {device}` printed something else: {text}"
+        "`ip -s -j link show dev {device}` printed something else: {text}"
     );
-    Ok(links[0].get("xdp").cloned())
+    Ok(links[0].take())
 }
 
 fn wait_for_state(switch: &Namespace, port: &str, state: &str) -> Result<()> {

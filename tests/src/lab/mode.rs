@@ -1,5 +1,5 @@
 //! What a segment needs beyond direct routing, for which it is made: routes for NAT, addresses for
-//! FULLNAT.
+//! FULLNAT, ends of tunnels for TUN.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,18 +7,18 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use super::config::Service;
-use super::segment::{Segment, VIP4, VIP6};
+use super::decapsulator::Decapsulator;
+use super::host::Host;
+use super::network::{Network, VIP4, VIP6};
+use super::segment::Segment;
 
 /// Where the client of NAT comes from: another network, since on their own backends would answer it
 /// directly.
 const FAR4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
 const FAR6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
-/// Where packets of FULLNAT come from.
-const LOCALS4: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 200), Ipv4Addr::new(10, 0, 0, 201)];
-const LOCALS6: [Ipv6Addr; 2] = [
-    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x200),
-    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x201),
-];
+/// The MTU of a client's route to a VIP whose packets go on in tunnels. A full-sized packet with another
+/// header in front of it, at most 40 bytes, is more than an Ethernet carries.
+pub(super) const TUNNELLED_MTU: u32 = 1400;
 /// The port of a service that is translated is by so much that of its backends.
 const OFFSET: u16 = 8000;
 
@@ -27,6 +27,8 @@ const OFFSET: u16 = 8000;
 pub enum Mode {
     /// Direct routing.
     Dr,
+    /// IP in IP; the backends take packets out themselves.
+    Tun,
     /// Translation of one side; the balancer is the backends' router.
     Nat,
     /// Translation of both sides.
@@ -39,54 +41,76 @@ impl Mode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dr => "dr",
+            Self::Tun => "tun",
             Self::Nat => "nat",
             Self::FullNat => "fullnat",
         }
     }
 
-    /// Gives the machines of a segment what the mode needs.
-    pub fn prepare(self, segment: &Segment) -> Result<()> {
+    /// Gives the machines of a segment what the mode needs. What this returns has to live as long as it is
+    /// needed.
+    pub fn prepare(self, segment: &Segment) -> Result<Vec<Decapsulator>> {
         match self {
-            Self::Dr => Ok(()),
-            Self::Nat => route_answers(segment),
+            Self::Dr => {}
+            Self::Nat => route_answers(segment)?,
             Self::FullNat => {
-                let balancer = &segment.balancer;
-                for local in LOCALS4 {
-                    balancer.add_address(balancer.device, local.into(), 32)?;
-                }
-                for local in LOCALS6 {
-                    // Deprecated: the machine's own connections must not come from it.
-                    let device = balancer.device;
-                    balancer.ip(&format!(
-                        "address add {local}/128 dev {device} nodad preferred_lft 0"
-                    ))?;
-                }
-                Ok(())
+                add_locals(&segment.balancer, segment.balancer.device, &segment.network)?;
             }
+            Self::Tun => return tunnel(segment),
         }
+        Ok(Vec::new())
     }
 
     /// Where clients find a service whose backends have this port.
     pub const fn service(self, vip: IpAddr, port: u16) -> SocketAddr {
         match self {
-            Self::Dr => SocketAddr::new(vip, port),
+            Self::Dr | Self::Tun => SocketAddr::new(vip, port),
             Self::Nat | Self::FullNat => SocketAddr::new(vip, port + OFFSET),
         }
     }
 
-    /// A service in this mode; `port` is that of its backends.
-    pub fn configure(self, service: Service, port: u16) -> Service {
+    /// A service in this mode; `port` is that of its backends, which are on `network`.
+    pub fn configure(self, service: Service, port: u16, network: &Network) -> Service {
         let service = service.mode(self.as_str());
         match self {
-            Self::Dr => service,
+            Self::Dr | Self::Tun => service,
             Self::Nat => service.backend_port(port),
-            Self::FullNat => {
-                let service = LOCALS4.into_iter().fold(service, Service::local_address);
-                let service = LOCALS6.into_iter().fold(service, Service::local_address);
-                service.backend_port(port)
-            }
+            Self::FullNat => network
+                .locals()
+                .into_iter()
+                .fold(service, Service::local_address)
+                .backend_port(port),
         }
     }
+}
+
+/// Gives a balancer's interface the addresses that packets of FULLNAT come from.
+pub(super) fn add_locals(balancer: &Host, device: &str, network: &Network) -> Result<()> {
+    for local in network.locals() {
+        // Deprecated: the machine's own connections must not come from it.
+        let length_and_use = match local {
+            IpAddr::V4(_) => "32",
+            IpAddr::V6(_) => "128 nodad preferred_lft 0",
+        };
+        balancer.ip(&format!(
+            "address add {local}/{length_and_use} dev {device}"
+        ))?;
+    }
+    Ok(())
+}
+
+/// Has the client leave room for the outer header, and the backends take it off.
+fn tunnel(segment: &Segment) -> Result<Vec<Decapsulator>> {
+    let (client, balancer) = (&segment.client, &segment.balancer);
+    for vip in [IpAddr::from(VIP4), IpAddr::from(VIP6)] {
+        let eth = client.device;
+        client.ip(&format!("route add {vip} dev {eth} mtu {TUNNELLED_MTU}"))?;
+    }
+    let from = [balancer.ipv4.into(), balancer.ipv6.into()];
+    let backends = segment.backends.iter();
+    backends
+        .map(|backend| Decapsulator::start(backend, &from))
+        .collect()
 }
 
 /// Has the client come from another network, and answers to it go through the balancer.

@@ -106,6 +106,13 @@ impl Stats {
             .find(|reason| reason.name == name)
             .map_or(0, |reason| reason.packets)
     }
+
+    /// The reasons that packets left for, and how many.
+    pub fn reasons_seen(&self) -> Vec<(&str, u64)> {
+        let seen = self.reasons.iter().filter(|reason| reason.packets > 0);
+        seen.map(|reason| (reason.name.as_str(), reason.packets))
+            .collect()
+    }
 }
 
 impl Service {

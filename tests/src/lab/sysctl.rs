@@ -39,8 +39,8 @@ pub(super) fn for_client(namespace: &Namespace) -> Result<()> {
     )
 }
 
-/// A balancer that could also route.
-pub(super) fn for_balancer(namespace: &Namespace) -> Result<()> {
+/// A machine that also routes.
+pub(super) fn for_router(namespace: &Namespace) -> Result<()> {
     write(
         namespace,
         &[("ipv4/ip_forward", "1"), ("ipv6/conf/*/forwarding", "1")],

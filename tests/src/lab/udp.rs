@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::namespace::Namespace;
 
@@ -13,6 +13,8 @@ use super::namespace::Namespace;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often, at most, one datagram is sent again.
 const RETRIES: u32 = 5;
+/// How many may be sent again before no more are: each has taken all of that patience.
+const ENOUGH: u64 = 200;
 /// Ports that wait for an answer at the same time.
 const BURST: usize = 20;
 
@@ -122,6 +124,11 @@ impl Client {
                 return Ok(backend);
             }
             report.resent += 1;
+            ensure!(
+                report.resent <= ENOUGH,
+                "of {} datagrams {ENOUGH} had to be sent again",
+                report.answered
+            );
             self.send(round)?;
         }
         bail!(

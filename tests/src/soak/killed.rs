@@ -70,8 +70,8 @@ pub(super) fn run(time: Duration) -> Result<()> {
     let segment = Segment::builder().build()?;
     // Names must differ; either family has a table only if it has a service.
     let services = [
-        Farm::web(&segment, VIP4.into(), &WEIGHTS),
-        Farm::echo(&segment, VIP6.into(), &WEIGHTS),
+        Farm::web(&segment.backends, VIP4.into(), &WEIGHTS),
+        Farm::echo(&segment.backends, VIP6.into(), &WEIGHTS),
     ];
     let yaml = config::yaml(&["lb0"], &services);
     let yaml = format!("flows: {FLOWS}\n{yaml}");
