@@ -41,9 +41,6 @@ impl Nested {
     fn new(mode: Mode, vip: IpAddr) -> Result<Self> {
         let segment = Segment::builder().backends(2).build()?;
         let outside = Outside::beyond(&segment.network, 1)?;
-        if mode == Mode::Tun {
-            outside.leave_room()?;
-        }
         let web = Mode::Nat.service(vip, Farm::HTTP);
         let second = segment
             .backends

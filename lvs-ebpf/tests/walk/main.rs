@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod across;
 #[cfg(test)]
+mod complaints;
+#[cfg(test)]
 mod direct;
 #[cfg(test)]
 mod eviction;

@@ -16,9 +16,6 @@ use super::segment::Segment;
 /// directly.
 const FAR4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 100);
 const FAR6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
-/// The MTU of a client's route to a VIP whose packets go on in tunnels. A full-sized packet with another
-/// header in front of it, at most 40 bytes, is more than an Ethernet carries.
-pub(super) const TUNNELLED_MTU: u32 = 1400;
 /// The port of a service that is translated is by so much that of its backends.
 const OFFSET: u16 = 8000;
 
@@ -99,13 +96,9 @@ pub(super) fn add_locals(balancer: &Host, device: &str, network: &Network) -> Re
     Ok(())
 }
 
-/// Has the client leave room for the outer header, and the backends take it off.
+/// Has the backends take the outer header off.
 fn tunnel(segment: &Segment) -> Result<Vec<Decapsulator>> {
-    let (client, balancer) = (&segment.client, &segment.balancer);
-    for vip in [IpAddr::from(VIP4), IpAddr::from(VIP6)] {
-        let eth = client.device;
-        client.ip(&format!("route add {vip} dev {eth} mtu {TUNNELLED_MTU}"))?;
-    }
+    let balancer = &segment.balancer;
     let from = [balancer.ipv4.into(), balancer.ipv6.into()];
     let backends = segment.backends.iter();
     backends

@@ -3,8 +3,7 @@
 use anyhow::Result;
 
 use super::host::Host;
-use super::mode::TUNNELLED_MTU;
-use super::network::{Interface, Network, VIP4, VIP6};
+use super::network::{Interface, Network};
 use super::segment::CLIENT;
 use super::sysctl;
 
@@ -38,12 +37,16 @@ impl Outside {
         })
     }
 
-    /// Has the client leave room for an outer header in packets for the VIPs.
-    pub fn leave_room(&self) -> Result<()> {
+    /// Has the link between router and client carry no more than so many bytes, which neither tells anybody
+    /// before a packet is too big.
+    pub fn narrow(&self, mtu: u32) -> Result<()> {
+        let (client, device) = (&self.client, self.client.device);
+        self.router
+            .ip(&format!("link set {} mtu {mtu}", self.gateway.device))?;
+        client.ip(&format!("link set {device} mtu {mtu}"))?;
         let (via4, via6) = (self.gateway.ipv4, self.gateway.ipv6);
-        let client = &self.client;
-        client.ip(&format!("route add {VIP4} via {via4} mtu {TUNNELLED_MTU}"))?;
-        client.ip(&format!("route add {VIP6} via {via6} mtu {TUNNELLED_MTU}"))?;
+        client.ip(&format!("route replace default via {via4} advmss 1460"))?;
+        client.ip(&format!("-6 route replace default via {via6} advmss 1440"))?;
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use super::stats::Stats;
 use super::{http, udp, verdict};
 
 const WEIGHTS: [u32; 3] = [3, 2, 1];
-const REQUESTS: u64 = 6000;
+const REQUESTS: u64 = 10_200;
 const BYTES: u64 = 100_000_000;
 const PORTS: usize = 60;
 const DATAGRAMS: u32 = 50;
