@@ -1,12 +1,13 @@
 //! `lvs-ctl stats`.
 
-use std::{collections::BTreeMap, io::Write, path::Path, process::ExitCode, str::FromStr as _};
+mod table;
+
+use std::{collections::BTreeMap, io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, Result};
-use comfy_table::{CellAlignment, Table, presets};
 use lvs_common::{
     ForwardingMode, Protocol, Reason, Scheduler,
-    map::{Counters, FlowEvent},
+    map::{Counters, FlowEvent, Notice},
 };
 use serde::Serialize;
 
@@ -27,6 +28,7 @@ struct Stats {
     services: Vec<ServiceStats>,
     reasons: Vec<ReasonStats>,
     flow_events: BTreeMap<&'static str, u64>,
+    notices: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,24 +83,6 @@ impl Counts {
             bytes_out: counters.bytes_out,
         }
     }
-
-    /// `with_answers`: also what came back from backends.
-    fn cells(self, with_answers: bool) -> impl Iterator<Item = String> {
-        let Self {
-            active,
-            inactive,
-            connections,
-            packets,
-            bytes,
-            packets_out,
-            bytes_out,
-        } = self;
-        let answers = [packets_out, bytes_out];
-        [active, inactive, connections, packets, bytes]
-            .into_iter()
-            .chain(answers.into_iter().filter(move |_| with_answers))
-            .map(|n| n.to_string())
-    }
 }
 
 pub(super) fn run(args: &Args, pin_dir: &Path, out: &mut impl Write) -> Result<ExitCode> {
@@ -107,7 +91,7 @@ pub(super) fn run(args: &Args, pin_dir: &Path, out: &mut impl Write) -> Result<E
     let stats = read(&pinned)?;
     match args.output {
         Output::Json => writeln!(out, "{}", serde_json::to_string_pretty(&stats)?)?,
-        Output::Table => write!(out, "{}", render(&stats))?,
+        Output::Table => write!(out, "{}", table::render(&stats))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -168,87 +152,15 @@ fn read(pinned: &Pinned) -> Result<Stats> {
     for event in FlowEvent::ALL {
         flow_events.insert(event.as_str(), pinned.stats.event(event)?);
     }
+    let mut notices = BTreeMap::new();
+    for notice in Notice::ALL {
+        notices.insert(notice.as_str(), pinned.stats.notice(notice)?);
+    }
     Ok(Stats {
         version: 1,
         services,
         reasons,
         flow_events,
+        notices,
     })
-}
-
-/// Services with their backends below them, then the reasons that have occurred.
-fn render(stats: &Stats) -> String {
-    // Where nothing comes back by here, there is nothing to show.
-    let answers = stats
-        .services
-        .iter()
-        .flat_map(|service| &service.backends)
-        .any(|backend| {
-            ForwardingMode::from_str(backend.mode).is_ok_and(ForwardingMode::translates)
-        });
-    let columns = [
-        "SERVICE",
-        "MODE",
-        "WEIGHT",
-        "STATE",
-        "ACTIVE",
-        "INACTIVE",
-        "CONNS",
-        "PACKETS",
-        "BYTES",
-        "PKTS-OUT",
-        "BYTES-OUT",
-    ];
-    let columns = if answers { &columns[..] } else { &columns[..9] };
-    let mut table = plain_table(columns);
-    for service in &stats.services {
-        let up = service
-            .backends
-            .iter()
-            .filter(|backend| backend.state == "up")
-            .count();
-        let title = format!(
-            "{} {} {} {}",
-            service.name, service.protocol, service.address, service.scheduler
-        );
-        let state = format!("{up}/{} up", service.backends.len());
-        let head = [title, String::new(), String::new(), state];
-        table.add_row(head.into_iter().chain(service.counts.cells(answers)));
-        for backend in &service.backends {
-            let head = [
-                format!("  -> {}", backend.address),
-                backend.mode.to_string(),
-                backend.weight.to_string(),
-                backend.state.to_string(),
-            ];
-            table.add_row(head.into_iter().chain(backend.counts.cells(answers)));
-        }
-    }
-    align_right(&mut table, &[2, 4, 5, 6, 7, 8, 9, 10]);
-    let mut reasons = plain_table(&["REASON", "VERDICT", "PACKETS", "BYTES"]);
-    for reason in stats.reasons.iter().filter(|reason| reason.packets > 0) {
-        let (packets, bytes) = (reason.packets.to_string(), reason.bytes.to_string());
-        reasons.add_row([reason.name, reason.verdict, &packets, &bytes]);
-    }
-    align_right(&mut reasons, &[2, 3]);
-    format!("{}\n\n{}\n", table.trim_fmt(), reasons.trim_fmt())
-}
-
-fn plain_table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(header.iter().copied());
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
-}
-
-fn align_right(table: &mut Table, columns: &[usize]) {
-    for column in columns {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
 }

@@ -24,7 +24,7 @@ use std::{
 };
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use model::{Backend, Config, Decap, Service, Timeouts, XdpMode};
+pub use model::{Backend, Config, Decap, Notices, Service, Timeouts, WithoutDf, XdpMode};
 pub use prefix::Prefix;
 
 /// Sixteen times what the largest accepted configuration takes; what is larger was picked by mistake.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lvs_common::{
-    ForwardingMode, MidStream, Protocol, Scheduler, UnknownName,
+    ForwardingMode, MidStream, NoBackend, Protocol, Scheduler, UnknownName,
     map::{MAX_LOCALS, MAX_TAGS},
 };
 
@@ -28,6 +28,10 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What becomes of TCP segments of unknown flows. Default: [`Self::DEFAULT_MID_STREAM`].
     pub mid_stream: MidStream,
+    /// What clients are told where no backend is usable. Default: [`Self::DEFAULT_NO_BACKEND`].
+    pub no_backend: NoBackend,
+    /// What the balancer itself sends to senders of packets. Default: [`Notices::default`].
+    pub notices: Notices,
     /// Tunnels that end here. Default: none do.
     pub decap: Option<Decap>,
     /// The virtual services; at least one. No default.
@@ -41,6 +45,8 @@ impl Config {
     pub const FLOWS: RangeInclusive<u64> = 1_000..=64_000_000;
     /// What becomes of TCP segments of unknown flows when the file doesn't say: as in IPVS.
     pub const DEFAULT_MID_STREAM: MidStream = MidStream::Pass;
+    /// What clients are told where no backend is usable when the file doesn't say: as in IPVS.
+    pub const DEFAULT_NO_BACKEND: NoBackend = NoBackend::Unreachable;
     /// Most services of a configuration.
     pub const MAX_SERVICES: usize = 4_096;
     /// Most backends of all services together: a flow names its backend in 16 bits, and 0 is none.
@@ -83,6 +89,77 @@ impl FromStr for XdpMode {
     type Err = UnknownName;
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let found = Self::ALL.iter().find(|mode| mode.as_str() == text);
+        found.copied().ok_or(UnknownName)
+    }
+}
+
+/// How many messages the balancer itself sends, ICMP errors and RSTs, and about what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notices {
+    /// How many a second each CPU sends at most, and as many at once; 0: none. Default: 1,000, what the
+    /// kernel allows itself (`icmp_msgs_per_sec`).
+    pub rate: u32,
+    /// How many of them to one address; 0: none. Default: 10, enough for the few paths of a client whose
+    /// MTU is found out.
+    pub rate_per_address: u32,
+    /// Default: [`WithoutDf::Answer`].
+    pub without_df: WithoutDf,
+}
+
+impl Notices {
+    /// What a rate may be, messages a second.
+    pub const RATE: RangeInclusive<u32> = 0..=1_000_000;
+
+    /// Whether none is ever sent.
+    pub const fn are_off(&self) -> bool {
+        self.rate == 0 || self.rate_per_address == 0
+    }
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            rate: 1_000,
+            rate_per_address: 10,
+            without_df: WithoutDf::default(),
+        }
+    }
+}
+
+/// Whether the sender of an IPv4 packet is told that it is too big, if it does not say "don't fragment". It is
+/// dropped either way: a router would have made fragments of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WithoutDf {
+    /// Yes, so that it sends smaller ones.
+    #[default]
+    Answer,
+    /// No: who lets routers fragment may not expect an answer.
+    Drop,
+}
+
+impl WithoutDf {
+    /// Both.
+    pub const ALL: &'static [Self] = &[Self::Answer, Self::Drop];
+
+    /// The name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+impl fmt::Display for WithoutDf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for WithoutDf {
+    type Err = UnknownName;
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.iter().find(|choice| choice.as_str() == text);
         found.copied().ok_or(UnknownName)
     }
 }
@@ -148,6 +225,8 @@ pub struct Service {
     pub timeouts: Timeouts,
     /// What becomes of TCP segments of its unknown flows. Default: [`Config::mid_stream`].
     pub mid_stream: MidStream,
+    /// What its clients are told while none of its backends is usable. Default: [`Config::no_backend`].
+    pub no_backend: NoBackend,
     /// FULLNAT: where its packets to backends seem to come from; each once. Default: none.
     pub local_addresses: Vec<IpAddr>,
     /// FULLNAT: which ports of these. Default: [`Self::DEFAULT_LOCAL_PORTS`].

@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    model::{Config, Timeouts},
+    model::{Config, Notices, Timeouts},
     report::{Problem, shown},
 };
 
@@ -67,11 +67,44 @@ pub(super) fn ports(text: &str) -> Result<RangeInclusive<u16>, Problem> {
 /// How many flows the table holds.
 pub(super) fn flows(text: &str) -> Result<u64, Problem> {
     const HELP: &str = "1k to 64M; the units are k (1,000) and M (1,000,000)";
+    match count(text, HELP)? {
+        Some(count) if Config::FLOWS.contains(&count) => Ok(count),
+        Some(count) if count < *Config::FLOWS.start() => Err(Problem::new(
+            format!("{} flows are too few", shown(text)),
+            HELP,
+        )),
+        _ => Err(Problem::new(
+            format!("{} flows are too many", shown(text)),
+            HELP,
+        )),
+    }
+}
+
+/// How many a second; 0 needs no interval.
+pub(super) fn rate(text: &str) -> Result<u32, Problem> {
+    const HELP: &str = "write how many a second, such as 1000/s: 0 to 1M/s, and 0 is none";
+    let Some(before) = text.strip_suffix("/s") else {
+        return match text {
+            "0" => Ok(0),
+            _ if is_digits(text) => Err(Problem::new(
+                format!("the rate {} has no interval", shown(text)),
+                format!("write {text}/s for so many a second"),
+            )),
+            _ => Err(Problem::new(format!("{} is not a rate", shown(text)), HELP)),
+        };
+    };
+    let rate = count(before, HELP)?.and_then(|count| u32::try_from(count).ok());
+    let rate = rate.filter(|rate| Notices::RATE.contains(rate));
+    rate.ok_or_else(|| Problem::new(format!("the rate {} is too high", shown(text)), HELP))
+}
+
+/// A whole number that may have a unit; `None` if it is too large for any use.
+fn count(text: &str, help: &str) -> Result<Option<u64>, Problem> {
     let (digits, unit) = text.split_at(digits(text));
     if digits.is_empty() {
         return Err(Problem::new(
             format!("{} is not a number", shown(text)),
-            HELP,
+            help,
         ));
     }
     let factor = match unit {
@@ -87,25 +120,12 @@ pub(super) fn flows(text: &str) -> Result<u64, Problem> {
         _ => {
             return Err(Problem::new(
                 format!("unknown unit {} in {}", shown(unit), shown(text)),
-                HELP,
+                help,
             ));
         }
     };
-    let count = digits
-        .parse()
-        .ok()
-        .and_then(|count: u64| count.checked_mul(factor));
-    match count {
-        Some(count) if Config::FLOWS.contains(&count) => Ok(count),
-        Some(count) if count < *Config::FLOWS.start() => Err(Problem::new(
-            format!("{} flows are too few", shown(text)),
-            HELP,
-        )),
-        _ => Err(Problem::new(
-            format!("{} flows are too many", shown(text)),
-            HELP,
-        )),
-    }
+    let count = digits.parse().ok();
+    Ok(count.and_then(|count: u64| count.checked_mul(factor)))
 }
 
 /// A timeout.
@@ -235,6 +255,34 @@ mod tests {
     }
 
     #[test]
+    fn rates() {
+        for (text, expected) in [
+            ("0", 0),
+            ("0/s", 0),
+            ("10/s", 10),
+            ("2k/s", 2_000),
+            ("1M/s", 1_000_000),
+        ] {
+            assert_eq!(rate(text), Ok(expected), "{text}");
+        }
+        for (text, fault) in [
+            ("1000", "no interval"),
+            ("2M/s", "too high"),
+            ("18446744073709551615M/s", "too high"),
+            ("10/m", "not a rate"),
+            ("10 /s", "unknown unit ` `"),
+            ("1.5/s", "not a whole number"),
+            ("-1/s", "not a number"),
+            ("/s", "not a number"),
+            ("many", "not a rate"),
+            ("", "not a rate"),
+        ] {
+            let problem = rate(text).unwrap_err();
+            assert!(problem.message.contains(fault), "{text}: {problem:?}");
+        }
+    }
+
+    #[test]
     fn timeouts() {
         for (text, milliseconds) in [
             ("1s", 1_000),
@@ -277,9 +325,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_a_number_or_a_problem(text in "\\PC{0,12}|[0-9dhmsk.]{0,24}") {
+        fn any_text_is_a_number_or_a_problem(text in "\\PC{0,12}|[0-9dhmskM./]{0,24}") {
             let _ = weight(&text);
             let _ = flows(&text);
+            let _ = rate(&text);
             let _ = timeout(&text);
         }
     }

@@ -2,12 +2,14 @@
 
 mod backends;
 mod link_layer;
+mod notices;
 mod service;
 mod tunnels;
+mod unused;
 
 use std::collections::BTreeMap;
 
-use lvs_common::MidStream;
+use lvs_common::{MidStream, NoBackend};
 
 use super::{
     fields::Fields,
@@ -34,6 +36,8 @@ pub(super) fn config(root: &Node, report: &mut Report) -> Option<Config> {
         "flows",
         "timeouts",
         "mid_stream",
+        "no_backend",
+        "notices",
         "decap",
         "services",
     ];
@@ -48,9 +52,14 @@ pub(super) fn config(root: &Node, report: &mut Report) -> Option<Config> {
     let flows = fields.optional("flows", Config::DEFAULT_FLOWS, numbers::flows, report);
     let timeouts = timeouts(&fields, Timeouts::default(), report);
     let mid_stream = mid_stream(&fields, Config::DEFAULT_MID_STREAM, report);
+    let notices = notices::notices(&fields, report);
+    let are_off = notices.is_some_and(|notices| notices.are_off());
+    let no_backend = notices::no_backend(&fields, Config::DEFAULT_NO_BACKEND, are_off, report);
     let defaults = Defaults {
         timeouts: timeouts.unwrap_or_default(),
         mid_stream: mid_stream.unwrap_or(Config::DEFAULT_MID_STREAM),
+        no_backend: no_backend.unwrap_or(Config::DEFAULT_NO_BACKEND),
+        notices_are_off: are_off,
     };
     let decap = tunnels::decap(&fields, report);
     let services = services(&fields, &defaults, report);
@@ -60,6 +69,8 @@ pub(super) fn config(root: &Node, report: &mut Report) -> Option<Config> {
         flows: flows?,
         timeouts: timeouts?,
         mid_stream: mid_stream?,
+        no_backend: no_backend?,
+        notices: notices?,
         decap,
         services: services?
             .into_iter()
@@ -114,6 +125,9 @@ fn interfaces(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<String>> {
 struct Defaults {
     timeouts: Timeouts,
     mid_stream: MidStream,
+    no_backend: NoBackend,
+    /// Whether the balancer sends no messages of its own at all.
+    notices_are_off: bool,
 }
 
 /// The field `timeouts` of the configuration or a service, filled up with `defaults`.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use aya::maps::{Map, MapData, PerCpuArray};
 use lvs_common::{
     Reason,
-    map::{Counters, FlowEvent, Line, name},
+    map::{Counters, FlowEvent, Line, Notice, name},
 };
 
 use super::{entry::Entry, mapped::Mapped};
@@ -24,6 +24,7 @@ pub struct StatsReader {
     backends: PerCpuArray<MapData, Entry<Counters>>,
     reasons: PerCpuArray<MapData, Entry<Counters>>,
     events: PerCpuArray<MapData, u64>,
+    notices: PerCpuArray<MapData, u64>,
     load: Mapped<Line>,
 }
 
@@ -35,6 +36,7 @@ impl StatsReader {
             backends: take(name::BACKEND_STATS)?.try_into()?,
             reasons: take(name::REASON_STATS)?.try_into()?,
             events: take(name::FLOW_EVENTS)?.try_into()?,
+            notices: take(name::NOTICES)?.try_into()?,
             load: Mapped::new(&take(name::LOAD)?, false).context(name::LOAD)?,
         })
     }
@@ -69,9 +71,16 @@ impl StatsReader {
     /// # Errors
     /// If the kernel has no count of it.
     pub fn event(&self, event: FlowEvent) -> Result<u64> {
-        let counts = self.events.get(&(event as u32), 0);
-        let counts = counts.with_context(|| format!("count of {}", event.as_str()))?;
-        Ok(counts.iter().sum())
+        count(&self.events, event as u32).with_context(|| format!("count of {}", event.as_str()))
+    }
+
+    /// How many such messages the data plane itself has sent, or withheld, over all CPUs.
+    ///
+    /// # Errors
+    /// If the kernel has no count of them.
+    pub fn notice(&self, notice: Notice) -> Result<u64> {
+        let found = count(&self.notices, notice as u32);
+        found.with_context(|| format!("count of notices {}", notice.as_str()))
     }
 
     /// A backend's flows now.
@@ -88,6 +97,10 @@ impl StatsReader {
             inactive: line[0] as u32,
         })
     }
+}
+
+fn count(map: &PerCpuArray<MapData, u64>, id: u32) -> Result<u64> {
+    Ok(map.get(&id, 0)?.iter().sum())
 }
 
 fn sum(map: &PerCpuArray<MapData, Entry<Counters>>, id: u32) -> Result<Counters> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use anyhow::{Context as _, Result};
 use lvs_common::{
-    Family, NoBackend, Scheduler,
+    Family, Scheduler,
     flow::halves_for,
     map::{
         Backend as BackendEntry, NAME_LEN, NextHop as NextHopEntry, RING_CHUNK, Ring,
@@ -144,11 +144,6 @@ impl Fleet {
         &self.timeouts
     }
 
-    /// Whether tunnels end here.
-    pub(super) fn takes_tunnels(&self) -> bool {
-        self.decap.is_some()
-    }
-
     /// The targets whose next hops it needs.
     pub(super) fn targets(&self) -> BTreeSet<Target> {
         let backends = self.services.iter().flat_map(|service| &service.backends);
@@ -245,7 +240,7 @@ impl Service {
             },
             scheduler: self.config.scheduler as u8,
             mid_stream: self.config.mid_stream as u8,
-            no_backend: NoBackend::Unreachable as u8,
+            no_backend: self.config.no_backend as u8,
             reserved: 0,
             name,
         }

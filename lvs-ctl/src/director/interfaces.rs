@@ -96,6 +96,11 @@ fn explain(name: &str, mode: XdpMode, error: AttachError) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("cannot attach to {name}{hint}"))
 }
 
+/// Their indices.
+pub(super) fn indices(interfaces: &[Interface]) -> impl Iterator<Item = u32> {
+    interfaces.iter().map(|interface| interface.link.index)
+}
+
 /// Their names, for a message.
 pub(super) fn names(interfaces: &[Interface]) -> String {
     let names: Vec<&str> = interfaces

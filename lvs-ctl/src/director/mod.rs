@@ -11,6 +11,7 @@ mod pressure;
 mod privileges;
 mod reach;
 mod room;
+mod routing;
 mod settings;
 mod sockets;
 mod stop;
@@ -32,7 +33,7 @@ use fleet::Fleet;
 use pressure::Pressure;
 use stop::Stop;
 
-/// How long backends may take to answer before the director starts without them.
+/// How long backends and routers may take to answer before the director starts without them.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// How often expired flows are freed: each has left within a second of its time.
@@ -66,13 +67,15 @@ async fn direct(config: &Config, options: &Options) -> Result<()> {
     let mut fleet = Fleet::new(config)?;
     let mut datapath = Datapath::load(fleet.sizes(), options.trace)?;
     log::info!("{}", settings::table(config.flows, fleet.sizes()));
-    settings::write(&mut datapath, fleet.timeouts(), fleet.takes_tunnels())?;
+    settings::write(&mut datapath, config, fleet.timeouts())?;
     fleet.write(&mut datapath)?;
     sockets::warn(config);
+    routing::tell_of_forwarding(config);
     if let Some(decap) = &config.decap {
         endpoint::warn_of_missing(&decap.endpoints).await?;
     }
     let mut resolver = Resolver::new(fleet.targets()).await?;
+    resolver.keep_routers(interfaces::indices(&interfaces))?;
     let outcome = async {
         // Told to stop while it waits for backends: nothing is attached yet.
         let found = tokio::select! {

@@ -12,17 +12,17 @@ use lvs_common::{
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
-    config::Timeouts,
+    config::{Config, Notices, Timeouts, WithoutDf},
     datapath::{Clock, Datapath, Sizes},
 };
 
 /// Writes the settings of a data plane whose flow table is empty: its hash keys are drawn anew.
 ///
-/// `timeouts` are the entries of TIMEOUTS; `tunnels` says whether tunnels end here.
+/// `timeouts` are the entries of TIMEOUTS.
 ///
 /// # Errors
 /// If the kernel's clock cannot be measured, or the kernel refuses.
-pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts], tunnels: bool) -> Result<()> {
+pub(super) fn write(datapath: &mut Datapath, config: &Config, timeouts: &[Timeouts]) -> Result<()> {
     let clock = datapath.calibrate()?;
     log::debug!("the kernel counts {} jiffies a second", clock.hz());
     let mut random = StdRng::from_os_rng();
@@ -34,20 +34,22 @@ pub(super) fn write(datapath: &mut Datapath, timeouts: &[Timeouts], tunnels: boo
         mask4: datapath.sizes().halves4 - 1,
         mask6: datapath.sizes().halves6 - 1,
         hz: clock.hz(),
-        endpoints: tunnels.into(),
-        notices: rate(NOTICES, clock),
-        notices_to_one: rate(NOTICES_TO_ONE, clock),
-        ..Settings::NONE
+        endpoints: config.decap.is_some().into(),
+        ..with_notices(config.notices, clock)
     })
 }
 
-/// Notices that a CPU sends a second: what the kernel allows itself (`icmp_msgs_per_sec`).
-const NOTICES: u32 = 1_000;
+/// Settings of notices alone.
+fn with_notices(notices: Notices, clock: Clock) -> Settings {
+    Settings {
+        notices: rate(notices.rate, clock),
+        notices_to_one: rate(notices.rate_per_address, clock),
+        quiet_without_df: (notices.without_df == WithoutDf::Drop).into(),
+        ..Settings::NONE
+    }
+}
 
-/// Those to one address: enough for the few paths of a client whose MTU is found out.
-const NOTICES_TO_ONE: u32 = 10;
-
-/// So many a second, and as many at once.
+/// So many a second, and as many at once; [`Notices::RATE`] says how many there can be.
 fn rate(per_second: u32, clock: Clock) -> Rate {
     let burst = per_second * PARTS;
     Rate {
@@ -96,6 +98,34 @@ mod tests {
             table(1_000_000, sizes),
             "flow table: 1000000 flows, 4194304 entries for IPv4, 16 for IPv6, 129 MiB"
         );
+    }
+
+    #[test]
+    fn rates_of_notices() {
+        let clock = |hz: u64| Clock::measured(hz, Duration::from_secs(1)).unwrap();
+        let with = |rate, without_df| Notices {
+            rate,
+            without_df,
+            ..Notices::default()
+        };
+        let settings = with_notices(with(500, WithoutDf::Answer), clock(250));
+        // A tick is 16 jiffies: 32 of 500 a second.
+        let expected = Rate {
+            per_tick: 32 * PARTS,
+            burst: 500 * PARTS,
+        };
+        assert_eq!(settings.notices, expected);
+        assert_eq!(settings.notices_to_one.burst, 10 * PARTS);
+        assert_eq!(settings.quiet_without_df, 0);
+
+        let quiet = with_notices(with(0, WithoutDf::Drop), clock(250));
+        assert_eq!(quiet.notices, Rate::NONE);
+        assert_eq!(quiet.quiet_without_df, 1);
+
+        // The slowest is not rounded to none, the fastest does not overflow.
+        assert_eq!(rate(1, clock(1_000)).per_tick, 4);
+        let most = rate(*Notices::RATE.end(), clock(100));
+        assert_eq!(most.per_tick, 160_000 * PARTS);
     }
 
     #[test]

@@ -129,6 +129,17 @@ impl Facts {
         self.ways().filter_map(Way::neighbour).collect()
     }
 
+    /// Whether routes may have changed since they were looked up.
+    pub(super) fn routes_are_stale(&self) -> bool {
+        self.stale.routes
+    }
+
+    /// Whether neighbours can be asked for on this interface.
+    pub(super) fn can_ask_on(&self, ifindex: u32) -> bool {
+        let link = self.links.get(&ifindex);
+        link.is_some_and(|link| link.up && link.carrier && link.mac.is_some())
+    }
+
     /// The neighbour table.
     pub(super) fn neighbours(&self) -> &Neighbours {
         &self.neighbours

@@ -3,7 +3,7 @@
 //! The data plane needs ready frames: for each backend an interface, two MAC addresses and an MTU, and
 //! for tunnels the address that they begin at.
 //! The kernel knows them all, and keeps them right, as long as somebody asks. [`Resolver`] asks,
-//! and tells what changed. [`Link`] describes an interface, [`addresses`] those of
+//! and tells what changed; it asks for the routers of the kernel's routes as well, by which answers leave. [`Link`] describes an interface, [`addresses`] those of
 //! this machine, [`holder`] names the process that holds
 //! an XDP program.
 //!
@@ -22,6 +22,7 @@ mod next_hop;
 mod request;
 mod resolver;
 mod route;
+mod routers;
 
 pub use address::{HostAddress, addresses};
 pub use error::NetError;

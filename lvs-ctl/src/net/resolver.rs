@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use log::Level;
 use rtnetlink::Handle;
 use tokio::time::Instant;
 
@@ -15,6 +16,7 @@ use super::{
     keeper::{Keeper, Step},
     neighbour::{self, Key},
     request,
+    routers::Routers,
 };
 
 /// How often everything is read again although no event said so.
@@ -39,6 +41,8 @@ pub struct Resolver {
     events: Events,
     facts: Facts,
     keeper: Keeper,
+    /// Routers that are kept as well.
+    routers: Option<Routers>,
     /// Requests that failed and were logged, so that one that goes on failing is logged once.
     refused: BTreeSet<Key>,
     targets: BTreeSet<Target>,
@@ -69,6 +73,7 @@ impl Resolver {
             handle,
             events,
             keeper: Keeper::default(),
+            routers: None,
             refused: BTreeSet::new(),
             targets: targets.into_iter().map(Into::into).collect(),
             current: BTreeMap::new(),
@@ -94,13 +99,26 @@ impl Resolver {
         self.refresh().await
     }
 
+    /// Keeps the routers as well that the kernel's routes by these interfaces lead to, whatever becomes of them:
+    /// nothing is told, and nobody is warned. Interfaces are named by their indices.
+    ///
+    /// # Errors
+    /// [`NetError::Open`] if a socket cannot be opened.
+    pub fn keep_routers(
+        &mut self,
+        interfaces: impl IntoIterator<Item = u32>,
+    ) -> Result<(), NetError> {
+        self.routers = Some(Routers::of(interfaces.into_iter().collect())?);
+        Ok(())
+    }
+
     /// What is known now of every watched target.
     pub fn resolutions(&self) -> &BTreeMap<Target, Resolution> {
         &self.current
     }
 
-    /// Waits until every neighbour that was asked has answered, at most for `deadline`, and returns
-    /// what was not told yet. Hosts that are up answer within a millisecond; only a silent one
+    /// Waits until every neighbour that was asked, routers too, has answered, at most for `deadline`, and
+    /// returns what was not told yet. Hosts that are up answer within a millisecond; only a silent one
     /// costs the whole time.
     ///
     /// # Errors
@@ -108,7 +126,7 @@ impl Resolver {
     pub async fn settle(&mut self, deadline: Duration) -> Result<Vec<Change>, NetError> {
         let deadline = Instant::now() + deadline;
         while self.awaits_an_answer() && Instant::now() < deadline {
-            self.events.wait(deadline.min(self.full_at)).await?;
+            self.wait(deadline.min(self.full_at)).await?;
             self.refresh().await?;
         }
         Ok(self.tell())
@@ -130,7 +148,7 @@ impl Resolver {
                 return Ok(changes);
             }
             if !self.behind {
-                self.events.wait(self.full_at).await?;
+                self.wait(self.full_at).await?;
             }
             self.refresh().await?;
         }
@@ -152,6 +170,21 @@ impl Resolver {
         outcome
     }
 
+    /// Waits for news, at most until `deadline`. Nothing is lost when the future is dropped.
+    async fn wait(&mut self, deadline: Instant) -> Result<(), NetError> {
+        let routers = &mut self.routers;
+        let others = async {
+            match routers {
+                Some(routers) => routers.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            waited = self.events.wait(deadline) => waited,
+            changed = others => changed,
+        }
+    }
+
     /// Brings everything up to date with the kernel, and asks for the neighbours that are due.
     async fn refresh(&mut self) -> Result<(), NetError> {
         self.behind = true;
@@ -162,9 +195,15 @@ impl Resolver {
             self.facts.distrust();
             self.full_at = Instant::now() + FULL;
         }
+        if let Some(routers) = &self.routers
+            && self.facts.routes_are_stale()
+        {
+            routers.look_again();
+        }
         self.facts.update(&self.targets).await?;
         self.current = self.facts.resolutions();
-        let wanted = self.facts.wanted();
+        let mut wanted = self.facts.wanted();
+        wanted.extend(self.wanted_routers());
         for step in self
             .keeper
             .steps(&wanted, self.facts.neighbours(), Instant::now())
@@ -174,6 +213,18 @@ impl Resolver {
         }
         self.behind = false;
         Ok(())
+    }
+
+    /// The neighbour entries of routers.
+    fn wanted_routers(&mut self) -> BTreeSet<Key> {
+        let Some(routers) = &mut self.routers else {
+            return BTreeSet::new();
+        };
+        let (facts, neighbours) = (&self.facts, self.facts.neighbours());
+        let wanted = routers.wanted(|ifindex| facts.can_ask_on(ifindex));
+        let is_known = |key: &Key| neighbours.get(key).is_some_and(|entry| entry.mac.is_some());
+        routers.note(wanted.iter().map(|key| (*key, is_known(key))).collect());
+        wanted
     }
 
     /// A refused request is no reason to stop: what the table has by other means still counts, and
@@ -188,19 +239,27 @@ impl Resolver {
                 let reason = std::error::Error::source(&error)
                     .map(|source| format!(": {source}"))
                     .unwrap_or_default();
-                log::warn!("{error}{reason}");
+                let is_backend = self.facts.wanted().contains(&key);
+                let level = if is_backend {
+                    Level::Warn
+                } else {
+                    Level::Debug
+                };
+                log::log!(level, "{error}{reason}");
             }
             Err(_) => {}
         }
     }
 
     fn awaits_an_answer(&self) -> bool {
-        self.current.values().any(|resolution| {
-            matches!(
-                resolution,
-                Resolution::Unresolved(Cause::NoNeighbour { .. })
-            )
-        })
+        let of_routers = self.routers.as_ref().is_some_and(Routers::awaits_an_answer);
+        of_routers
+            || self.current.values().any(|resolution| {
+                matches!(
+                    resolution,
+                    Resolution::Unresolved(Cause::NoNeighbour { .. })
+                )
+            })
     }
 
     /// What differs from what was told; from now on it is told.

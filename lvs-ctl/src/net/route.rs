@@ -95,27 +95,38 @@ async fn ask(
 /// `net/ipv4/fib_semantics.c`, `ip6_rt_type_to_error` in `net/ipv6/route.c`).
 fn refusal(errno: i32) -> Option<Route> {
     match errno {
-        // The last two: the kernel runs without this address family.
-        libc::ENETUNREACH | libc::EAFNOSUPPORT | libc::EOPNOTSUPP => Some(Route::None),
+        _ if is_no_family(errno) => Some(Route::None),
+        libc::ENETUNREACH => Some(Route::None),
         libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL => Some(Route::Refusing),
+        _ => None,
+    }
+}
+
+/// Whether an error number says that the kernel runs without this address family.
+pub(super) const fn is_no_family(errno: i32) -> bool {
+    matches!(errno, libc::EAFNOSUPPORT | libc::EOPNOTSUPP)
+}
+
+/// The router that an attribute of a route, or of one of its paths, names.
+pub(super) fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
+    match attribute {
+        RouteAttribute::Gateway(RouteAddress::Inet(gateway))
+        | RouteAttribute::Via(RouteVia::Inet(gateway)) => Some((*gateway).into()),
+        RouteAttribute::Gateway(RouteAddress::Inet6(gateway))
+        | RouteAttribute::Via(RouteVia::Inet6(gateway)) => Some((*gateway).into()),
         _ => None,
     }
 }
 
 impl From<&RouteMessage> for Route {
     fn from(message: &RouteMessage) -> Self {
-        let mut out = Out::default();
+        let mut out = Out {
+            gateway: message.attributes.iter().find_map(gateway),
+            ..Out::default()
+        };
         for attribute in &message.attributes {
             match attribute {
                 RouteAttribute::Oif(ifindex) => out.ifindex = *ifindex,
-                RouteAttribute::Gateway(RouteAddress::Inet(gateway))
-                | RouteAttribute::Via(RouteVia::Inet(gateway)) => {
-                    out.gateway = Some((*gateway).into());
-                }
-                RouteAttribute::Gateway(RouteAddress::Inet6(gateway))
-                | RouteAttribute::Via(RouteVia::Inet6(gateway)) => {
-                    out.gateway = Some((*gateway).into());
-                }
                 RouteAttribute::PrefSource(RouteAddress::Inet(source)) => {
                     out.source = Some((*source).into());
                 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{findings, valid};
+use super::{findings, loaded, valid};
 
 /// So many services with so many backends each.
 fn large(services: usize, backends: usize) -> String {
@@ -99,7 +99,8 @@ fn a_ring_has_65536_slots_at_most() {
     };
     valid(&with(65_535, 1, "wrr"));
     valid(&with(65_534, 65_532, "wrr"));
-    valid(&with(65_535, 2, "rr"));
+    let warned = loaded(&with(65_535, 2, "rr")).warnings;
+    assert!(warned[0].message.contains("scheduler rr"), "{warned:?}");
     let found = findings(&with(65_535, 2, "wrr"));
     assert_eq!((found[0].line, found[0].column), (5, 5));
     assert_eq!(

@@ -10,6 +10,7 @@ mod limits;
 mod mutations;
 mod networks;
 mod values;
+mod warnings;
 
 use lvs_ctl::config::{self, Config, Diagnostic, Loaded, Severity};
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use lvs_common::{ForwardingMode, MidStream, Protocol, Scheduler};
-use lvs_ctl::config::{self, Backend, Config, Service, Timeouts, XdpMode};
+use lvs_common::{ForwardingMode, MidStream, NoBackend, Protocol, Scheduler};
+use lvs_ctl::config::{self, Backend, Config, Notices, Service, Timeouts, WithoutDf, XdpMode};
 
-use super::{VALID, loaded, valid};
+use super::{VALID, valid};
 
 #[test]
 fn what_is_left_out_has_its_default() {
@@ -19,6 +19,12 @@ fn what_is_left_out_has_its_default() {
             udp: Duration::from_mins(5),
         },
         mid_stream: MidStream::Pass,
+        no_backend: NoBackend::Unreachable,
+        notices: Notices {
+            rate: 1_000,
+            rate_per_address: 10,
+            without_df: WithoutDf::Answer,
+        },
         decap: None,
         services: vec![Service {
             name: "tcp 10.0.0.29:80".to_owned(),
@@ -28,6 +34,7 @@ fn what_is_left_out_has_its_default() {
             mode: ForwardingMode::Dr,
             timeouts: Timeouts::default(),
             mid_stream: MidStream::Pass,
+            no_backend: NoBackend::Unreachable,
             local_addresses: Vec::new(),
             local_ports: 5_000..=65_535,
             backends: vec![Backend {
@@ -80,10 +87,11 @@ fn every_field_is_read() {
 fn a_service_has_what_it_says_and_else_what_all_have() {
     let config = valid(
         "interfaces: [eth0]\ntimeouts: {tcp: 1h, udp: 10s}\nmid_stream: drop\n\
+         no_backend: reset\n\
          services:\n\
          - {address: '10.0.0.29:80', backends: [{address: 10.0.0.17}]}\n\
          - {address: '10.0.0.30:80', timeouts: {tcp: 1m}, mid_stream: schedule,\n   \
-            backends: [{address: 10.0.0.17}]}\n\
+            no_backend: drop, backends: [{address: 10.0.0.17}]}\n\
          - {address: '10.0.0.31:80', timeouts:, backends: [{address: 10.0.0.17}]}\n",
     );
     let all = Timeouts {
@@ -98,16 +106,39 @@ fn a_service_has_what_it_says_and_else_what_all_have() {
     let said: Vec<_> = config
         .services
         .iter()
-        .map(|service| (service.timeouts, service.mid_stream))
+        .map(|service| (service.timeouts, service.mid_stream, service.no_backend))
         .collect();
     assert_eq!(
         said,
         [
-            (all, MidStream::Drop),
-            (own, MidStream::Schedule),
-            (all, MidStream::Drop)
+            (all, MidStream::Drop, NoBackend::Reset),
+            (own, MidStream::Schedule, NoBackend::Drop),
+            (all, MidStream::Drop, NoBackend::Reset)
         ]
     );
+}
+
+#[test]
+fn notices_have_rates() {
+    let of = |section: &str| valid(&VALID.replace("services:", &format!("{section}\nservices:")));
+    let default = Notices::default();
+    assert_eq!(of("notices:").notices, default);
+    assert_eq!(of("notices: {rate: 2k/s}").notices.rate, 2_000);
+    let all = of("notices: {rate: 50/s, rate_per_address: 5/s, without_df: drop}");
+    let expected = Notices {
+        rate: 50,
+        rate_per_address: 5,
+        without_df: WithoutDf::Drop,
+    };
+    assert_eq!(all.notices, expected);
+    for off in [
+        "{rate: 0}",
+        "{rate_per_address: 0/s}",
+        "{rate: 0, rate_per_address: 0}",
+    ] {
+        assert!(of(&format!("notices: {off}")).notices.are_off(), "{off}");
+    }
+    assert!(!default.are_off());
 }
 
 #[test]
@@ -157,7 +188,7 @@ fn what_the_example_calls_a_default_is_one() {
         .lines()
         .filter(|line| !line.ends_with("# default"))
         .collect();
-    assert_eq!(example.lines().count() - shorter.len(), 12);
+    assert_eq!(example.lines().count() - shorter.len(), 17);
     assert_eq!(valid(&shorter.join("\n")), valid(example));
     let config = valid(example);
     assert_eq!(
@@ -165,6 +196,7 @@ fn what_the_example_calls_a_default_is_one() {
         (XdpMode::default(), Config::DEFAULT_FLOWS)
     );
     assert_eq!(config.timeouts, Timeouts::default());
+    assert_eq!(config.notices, Notices::default());
 }
 
 #[test]
@@ -173,6 +205,8 @@ fn the_example_names_every_choice() {
     let words = XdpMode::ALL.iter().map(|word| word.as_str());
     let words = words.chain(Scheduler::ALL.iter().map(|word| word.as_str()));
     let words = words.chain(MidStream::ALL.iter().map(|word| word.as_str()));
+    let words = words.chain(NoBackend::ALL.iter().map(|word| word.as_str()));
+    let words = words.chain(WithoutDf::ALL.iter().map(|word| word.as_str()));
     for word in words.chain(ForwardingMode::ALL.iter().map(|word| word.as_str())) {
         assert!(
             example.contains(&format!("{word}:")),
@@ -214,36 +248,4 @@ fn a_pool_can_be_an_alias() {
 fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
     let text = format!("\u{feff}{}", config::example().replace('\n', "\r\n"));
     assert_eq!(valid(&text), valid(config::example()));
-}
-
-/// Text, line, column, words of the message.
-const WARNED: &[(&str, usize, usize, &str)] = &[
-    ("backends:\n", 4, 5, "no backends: it accepts nothing"),
-    ("backends: []\n", 4, 5, "no backends"),
-    ("\n", 3, 5, "no backends"),
-    (
-        "backends: [{address: 10.0.0.17, weight: 0}]\n",
-        4,
-        5,
-        "every weight is 0",
-    ),
-];
-
-#[test]
-fn what_is_odd_is_a_warning() {
-    for &(backends, line, column, words) in WARNED {
-        let text =
-            format!("interfaces: [eth0]\nservices:\n  - address: 10.0.0.29:80\n    {backends}");
-        let loaded = loaded(&text);
-        let [warning] = &*loaded.warnings else {
-            panic!("{:?}", loaded.warnings)
-        };
-        assert!(warning.message.contains(words), "{warning:?}");
-        assert_eq!(
-            (warning.line, warning.column),
-            (line, column),
-            "{warning:?}"
-        );
-        assert!(warning.render(false).starts_with("warning: "));
-    }
 }

@@ -11,6 +11,7 @@
 
 mod addresses;
 mod lab;
+mod routers;
 
 use std::{
     net::IpAddr,

@@ -16,7 +16,8 @@ use super::super::{
 use super::{
     Defaults,
     backends::{self, Frame},
-    link_layer, tunnels,
+    link_layer, notices, tunnels,
+    unused::{self, Use},
 };
 
 /// Frames to the backends of a service that says nothing of VLANs.
@@ -44,6 +45,7 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
         "mode",
         "timeouts",
         "mid_stream",
+        "no_backend",
         "local_addresses",
         "local_ports",
         "tunnel_source",
@@ -65,6 +67,8 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
     let mode = fields.optional("mode", Service::DEFAULT_MODE, mode, report);
     let timeouts = super::timeouts(&fields, defaults.timeouts, report);
     let mid_stream = super::mid_stream(&fields, defaults.mid_stream, report);
+    let are_off = defaults.notices_are_off;
+    let no_backend = notices::no_backend(&fields, defaults.no_backend, are_off, report);
     let locals = locals(&fields, report);
     let local_ports = Service::DEFAULT_LOCAL_PORTS;
     let local_ports = fields.optional("local_ports", local_ports, numbers::ports, report);
@@ -83,16 +87,14 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
         None if fields.is_misspelt("backends") => (0, None),
         list => backends::read(list, &frame, report),
     };
-    if let (Some(source), Some(backends)) = (fields.get("tunnel_source"), &backends)
-        && mode.is_some_and(|mode| mode != ForwardingMode::Tun)
-        && backends
-            .iter()
-            .all(|backend| backend.mode != ForwardingMode::Tun)
-    {
-        let message = "`tunnel_source` is for mode tun, which no backend here has";
-        let help = "set `mode: tun` for the service or a backend, or leave `tunnel_source` out";
-        report.warning(source.key, Problem::new(message, help));
-    }
+    let of_it = Use {
+        protocol,
+        no_backend,
+        scheduler,
+        mode,
+        backends: backends.as_deref(),
+    };
+    unused::warn(&fields, &of_it, report);
 
     let complete = || {
         let (address, protocol) = (address?.0, protocol?);
@@ -107,6 +109,7 @@ pub(super) fn draft(node: &Node, defaults: &Defaults, report: &mut Report) -> Op
             mode: mode?,
             timeouts: timeouts?,
             mid_stream: mid_stream?,
+            no_backend: no_backend?,
             local_addresses: locals.clone()?,
             local_ports: local_ports.clone()?,
             backends: backends?,
