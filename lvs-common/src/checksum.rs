@@ -26,7 +26,7 @@ const fn fold(sum: u32) -> u16 {
 /// What changes in data that a checksum covers: a one's complement sum of all old words' complements
 /// and all new words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Delta(u64);
+pub struct Delta(pub u64);
 
 impl Delta {
     /// Nothing.

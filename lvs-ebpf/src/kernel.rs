@@ -2,6 +2,7 @@
 //! maps and its context, host tests with memory of their own.
 
 use lvs_common::{
+    checksum::Delta,
     flow::{Link, Places, Slot, Tuple6, Word},
     map::{
         Address, Backend, Endpoint, FlowEvent, GatewayKey, Interface, NextHop, RingChunk, Service,
@@ -14,7 +15,7 @@ use crate::{
     forward::Outcome,
     nat::{self, Opening},
     packet::Shape,
-    slow::Message,
+    slow::{self, Message},
     table::{self, Claim, pair::Joined},
 };
 
@@ -189,4 +190,9 @@ pub trait Frame: Copy {
     /// Has it end so many bytes earlier; whether it has as many. Addresses of its bytes are no longer valid then.
     #[must_use]
     fn trim(self, bytes: u32) -> bool;
+    /// [`slow::sum()`]. The XDP program has this as a global function, see [`Tables::try_claim`].
+    #[inline(always)]
+    fn sum(self, offset: u32, bytes: u32) -> Delta {
+        slow::sum(self, offset, bytes)
+    }
 }

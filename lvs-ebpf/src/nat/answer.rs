@@ -65,29 +65,12 @@ fn try_answer<F: Family, K: Tables, X: Frame>(tables: &K, frame: X) -> Result<Ou
     Ok(outcome)
 }
 
-/// The flow that an answer's entry belongs to, its word and its client's tuple.
-///
-/// # Errors
-/// [`Reason::NoService`] if it has ended, or its client is of the other family.
-#[inline(always)]
-pub(crate) fn answered<F: Family, K: Tables>(
-    tables: &K,
-    reply: &Hit,
-    now: u32,
-) -> Result<(Word, F::Tuple), Reason> {
-    let flow = owner(tables, reply, now).ok_or(Reason::NoService)?;
-    if flow.slot.family() as u8 != F::Tuple::FAMILY as u8 {
-        return Err(Reason::NoService);
-    }
-    Ok((flow.word, client::<F, K>(tables, &flow)?))
-}
-
 /// The client's tuple of a flow, which is of its family.
 ///
 /// # Errors
 /// [`Reason::NoService`] if the flow has ended meanwhile.
 #[inline(always)]
-fn client<F: Family, K: Tables>(tables: &K, flow: &Hit) -> Result<F::Tuple, Reason> {
+pub(crate) fn client<F: Family, K: Tables>(tables: &K, flow: &Hit) -> Result<F::Tuple, Reason> {
     let entry =
         way::<F, K>(tables, flow.slot.half(), flow.slot.way()).ok_or(Reason::Inconsistent)?;
     // SAFETY: the tuple's words follow the word of an entry of the table of this family.

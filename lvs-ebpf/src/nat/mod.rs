@@ -9,7 +9,7 @@ mod keep;
 mod request;
 
 pub use answer::answer;
-pub(crate) use answer::answered;
+pub(crate) use answer::client;
 pub use keep::{Opening, keep};
 pub use request::{request, request_across};
 

@@ -42,6 +42,9 @@ pub(super) trait Icmp: Family {
     fn pseudo(fields: &Fields) -> Delta;
     /// Whether messages of this type are errors, which quote a packet.
     fn is_error(kind: u8) -> bool;
+    /// Type, code and size of the other family for an error; `None` if it has none (RFC 7915 sections 4.2
+    /// and 5.2). What is too big may be bigger by the difference of the headers, or is smaller.
+    fn across(kind: (u8, u8), size: u32) -> Option<((u8, u8), u32)>;
     /// What changes for the checksum where addresses change in a quoted IP header, whose own checksum follows,
     /// and in the one before the message.
     fn covered(quoted: Delta, outer: Delta) -> Delta;
@@ -90,6 +93,22 @@ impl Icmp for V4 {
     #[inline(always)]
     fn is_error(kind: u8) -> bool {
         matches!(kind, 3 | 4 | 11)
+    }
+
+    #[inline(always)]
+    fn across(kind: (u8, u8), size: u32) -> Option<((u8, u8), u32)> {
+        const MORE: u32 = (V6::HEADER - V4::HEADER) as u32;
+        Some(match kind {
+            // Of routers older than RFC 1191 it has no size: every link of IPv6 carries as much.
+            Self::TOO_BIG => (V6::TOO_BIG, (size + MORE).max(V6::SMALLEST_MTU)),
+            (3, 3) => (V6::PORT_UNREACHABLE, 0),
+            // Prohibited, for whatever reason.
+            (3, 9 | 10 | 13 | 15) => ((1, 1), 0),
+            // No route.
+            (3, _) => ((1, 0), 0),
+            (11, code) => ((3, code), 0),
+            _ => return None,
+        })
     }
 
     /// A header and its checksum together sum up to the same as before.
@@ -147,6 +166,26 @@ impl Icmp for V6 {
     #[inline(always)]
     fn is_error(kind: u8) -> bool {
         kind < 128
+    }
+
+    #[inline(always)]
+    fn across(kind: (u8, u8), size: u32) -> Option<((u8, u8), u32)> {
+        const LESS: u32 = (V6::HEADER - V4::HEADER) as u32;
+        Some(match kind {
+            Self::TOO_BIG => (
+                V4::TOO_BIG,
+                size.saturating_sub(LESS)
+                    .clamp(V4::SMALLEST_MTU, V4::SIZE_MASK),
+            ),
+            Self::PORT_UNREACHABLE => (V4::PORT_UNREACHABLE, 0),
+            // Administratively prohibited.
+            (1, 1) => ((3, 10), 0),
+            (1, _) => (V4::HOST_UNREACHABLE, 0),
+            (3, code) => ((11, code), 0),
+            // An unknown next header is an unknown protocol.
+            (4, 1) => ((3, 2), 0),
+            _ => return None,
+        })
     }
 
     #[inline(always)]

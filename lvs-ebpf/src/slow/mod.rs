@@ -1,12 +1,14 @@
 //! The slow path: what becomes of packets that the walk itself has no way for. A program of its own,
 //! with a stack of its own.
 
+mod across;
 mod icmp;
 mod limit;
 mod notice;
 mod quoted;
 mod requote;
 mod reset;
+mod sum;
 mod tunnelled;
 
 use lvs_common::{NoBackend, Reason, map::Notice};
@@ -21,8 +23,8 @@ use crate::{
     walk::parse,
 };
 
-pub use self::notice::Message;
 use self::{icmp::Icmp, notice::notice, quoted::quoted, reset::reset, tunnelled::tunnelled};
+pub use self::{notice::Message, sum::sum};
 
 /// Whether there is something to do for packets that the walk ends with this reason.
 #[inline(always)]
@@ -63,7 +65,7 @@ pub fn slow<K: Tables, X: Frame>(tables: &K, frame: X, reason: Reason) -> (Reaso
 
 /// What becomes of the frame; [`Outcome::UNKNOWN`]: it ends here, and its sender is told what is in the scratch.
 #[inline(always)]
-fn slow_ip<F: Icmp, K: Tables, X: Frame>(
+fn slow_ip<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     tables: &K,
     frame: X,
     link: u64,

@@ -17,7 +17,7 @@ use crate::{
     gateway::way_back,
     kernel::{Frame, Tables},
     packet::Link,
-    parse::{Cursor, LONGEST_LINK, read, write},
+    parse::{Cursor, LONGEST_LINK, write},
 };
 
 /// TTL or hop limit of what the balancer sends itself (kernel: `IPDEFTTL`).
@@ -130,15 +130,10 @@ fn write_message<F: Icmp, X: Frame>(
     if quote > frame.end() {
         return Err(Reason::Inconsistent);
     }
-    let mut sum = F::pseudo(fields).with(message.header());
-    for at in (0..F::QUOTED as usize).step_by(4) {
-        let word = quote.wrapping_add(at);
-        if at >= quoted as usize || word.wrapping_add(4) > frame.end() {
-            break;
-        }
-        // SAFETY: checked just above.
-        sum = sum.with(u64::from(unsafe { read::<u32>(word, 0) }));
-    }
+    let at = way.link_len() + (F::HEADER + icmp::HEADER) as u32;
+    let sum = F::pseudo(fields)
+        .with(message.header())
+        .and(frame.sum(at, quoted));
     // SAFETY: the headers were checked above.
     unsafe {
         write_link(start, way, F::ETHER_TYPE);

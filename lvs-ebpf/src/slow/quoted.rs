@@ -7,6 +7,7 @@
 use lvs_common::{ForwardingMode, Reason, flow::Tuple as _, map::NextHop};
 
 use super::{
+    across::requote_across,
     icmp::{self, Icmp},
     requote::{Quoted, requote},
 };
@@ -16,10 +17,10 @@ use crate::{
     family::Family,
     forward::{Outcome, may_pass, translate, tun},
     kernel::{Frame, Tables},
-    nat::{Origin, answered, reply_tuple, translates},
+    nat::{Origin, client, reply_tuple, translates},
     packet::{Link, Shape},
     parse::{Cursor, LONGEST_LINK, read},
-    table::{Hit, find},
+    table::{Hit, find, pair::owner},
 };
 
 /// What an error quotes.
@@ -34,25 +35,28 @@ struct Quote<T> {
 
 /// Sends an ICMP error on, if it is about a packet of a flow.
 #[inline(never)]
-pub(super) fn quoted<F: Icmp, K: Tables, X: Frame>(tables: &K, frame: X, link: u64) -> Outcome {
+pub(super) fn quoted<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
+    tables: &K,
+    frame: X,
+    link: u64,
+) -> Outcome {
     Outcome::of(try_quoted::<F, K, X>(tables, frame, link))
 }
 
 #[inline(always)]
-fn try_quoted<F: Icmp, K: Tables, X: Frame>(
+fn try_quoted<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     tables: &K,
     frame: X,
     link: u64,
 ) -> Result<Outcome, Reason> {
     let quote = read_quote::<F, X>(frame, link)?;
     let settings = tables.settings().ok_or(Reason::Inconsistent)?;
-    let now = tables.now();
-    let hit = find::<F, K>(tables, settings, opaque(&quote.tuple), now);
+    let hit = find::<F, K>(tables, settings, opaque(&quote.tuple), tables.now());
     let hit = hit.ok_or(Reason::OtherProtocol)?;
     if hit.word.is_reply() {
-        to_client::<F, K, X>(tables, frame, &quote, &hit, now)
+        to_client::<F, K, X>(tables, frame, &quote, &hit, link)
     } else {
-        to_backend::<F, K, X>(tables, frame, &quote, &hit)
+        to_backend::<F, K, X>(tables, frame, &quote, &hit, link)
     }
 }
 
@@ -92,11 +96,12 @@ fn read_quote<F: Icmp, X: Frame>(frame: X, link: u64) -> Result<Quote<F::Tuple>,
 
 /// An error about an answer, or what a backend of DR or TUN sends itself.
 #[inline(always)]
-fn to_backend<F: Icmp, K: Tables, X: Frame>(
+fn to_backend<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     tables: &K,
     frame: X,
     quote: &Quote<F::Tuple>,
     hit: &Hit,
+    link: u64,
 ) -> Result<Outcome, Reason> {
     let target = backend(tables, hit.word.backend())?;
     let next_hop = tables
@@ -105,19 +110,17 @@ fn to_backend<F: Icmp, K: Tables, X: Frame>(
         .ok_or(Reason::NoNextHop)?;
     let outcome = if translates(target.mode) {
         let origin = Origin(hit.link.note());
-        if target.crosses::<F>() {
-            return Err(Reason::OtherProtocol);
-        }
-        let answer = reply_tuple::<F, F, K>(tables, &target, &quote.tuple, origin);
-        let answer = answer.ok_or(Reason::Inconsistent)?;
         pass(tables, quote.shape, 0, next_hop)?;
-        requote::<F, X>(
-            frame,
-            quote.shape,
-            Quoted::new(quote.header),
-            &answer,
-            next_hop,
-        )
+        if target.crosses::<F>() {
+            let answer = reply_tuple::<F, F::Other, K>(tables, &target, &quote.tuple, origin);
+            let answer = answer.ok_or(Reason::Inconsistent)?;
+            requote_across::<F, X>(frame, link, &answer, next_hop)
+        } else {
+            let answer = reply_tuple::<F, F, K>(tables, &target, &quote.tuple, origin);
+            let answer = answer.ok_or(Reason::Inconsistent)?;
+            let quoted = Quoted::new(quote.header);
+            requote::<F, X>(frame, quote.shape, quoted, &answer, next_hop)
+        }
     } else {
         untranslated::<F, K, X>(tables, frame, quote, &target, next_hop)?
     };
@@ -129,7 +132,7 @@ fn to_backend<F: Icmp, K: Tables, X: Frame>(
 
 /// As any other packet of the flow.
 #[inline(always)]
-fn untranslated<F: Icmp, K: Tables, X: Frame>(
+fn untranslated<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     tables: &K,
     frame: X,
     quote: &Quote<F::Tuple>,
@@ -157,22 +160,29 @@ fn untranslated<F: Icmp, K: Tables, X: Frame>(
 
 /// An error about a client's packet that was translated.
 #[inline(always)]
-fn to_client<F: Icmp, K: Tables, X: Frame>(
+fn to_client<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     tables: &K,
     frame: X,
     quote: &Quote<F::Tuple>,
     hit: &Hit,
-    now: u32,
+    link: u64,
 ) -> Result<Outcome, Reason> {
-    let (flow, client) = answered::<F, K>(tables, hit, now)?;
+    let now = tables.now();
+    let flow = owner(tables, hit, now).ok_or(Reason::OtherProtocol)?;
     let next_hop = tables
         .gateway(hit.link.note())
         .ok_or(Reason::Inconsistent)?;
     pass(tables, quote.shape, 0, next_hop)?;
-    let quoted = Quoted::new(quote.header).by_service();
-    let outcome = requote::<F, X>(frame, quote.shape, quoted, &client, next_hop);
+    let outcome = if flow.slot.family() as u8 == F::Tuple::FAMILY as u8 {
+        let client = client::<F, K>(tables, &flow)?;
+        let quoted = Quoted::new(quote.header).by_service();
+        requote::<F, X>(frame, quote.shape, quoted, &client, next_hop)
+    } else {
+        let client = client::<F::Other, K>(tables, &flow)?;
+        requote_across::<F, X>(frame, link, &client, next_hop)
+    };
     outcome.interface()?;
-    let target = backend(tables, flow.backend())?;
+    let target = backend(tables, flow.word.backend())?;
     let bytes = u64::from(quote.shape.packet_len());
     tables.count_answer(target.service, target.id, bytes);
     Ok(outcome)

@@ -7,10 +7,11 @@ use aya_ebpf::{
 };
 use lvs_common::{
     Family as Number,
+    checksum::Delta,
     flow::Tuple as _,
     map::{Address, GatewayKey, MAX_TAGS},
 };
-use lvs_ebpf::{atomic::opaque, family::Family, kernel::Frame};
+use lvs_ebpf::{atomic::opaque, family::Family, kernel::Frame, slow};
 
 /// Numbers of the address families in the kernel (`include/linux/socket.h`).
 const AF_INET: u8 = 2;
@@ -27,6 +28,13 @@ impl Xdp {
     pub(crate) fn new(ctx: &XdpContext) -> Self {
         Self(ctx.ctx)
     }
+}
+
+/// [`slow::sum()`], which the verifier follows once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn sum(ctx: *mut xdp_md, offset: u32, bytes: u32) -> u64 {
+    slow::sum(Xdp(ctx), offset, bytes).0
 }
 
 impl Frame for Xdp {
@@ -87,6 +95,11 @@ impl Frame for Xdp {
     fn grow(self, bytes: i32) -> bool {
         // SAFETY: as above.
         unsafe { bpf_xdp_adjust_head(self.0, -bytes) == 0 }
+    }
+
+    #[inline(always)]
+    fn sum(self, offset: u32, bytes: u32) -> Delta {
+        Delta(sum(self.0, offset, bytes))
     }
 
     #[inline(always)]

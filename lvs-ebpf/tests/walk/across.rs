@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use etherparse::{Ipv4Header, Ipv6Header, NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 use lvs_common::{
     Protocol, Reason, Scheduler,
     flow::Stage,
@@ -9,12 +10,13 @@ use lvs_common::{
 };
 use lvs_ebpf::{
     Action,
-    host::{Load, Memory, Probe, read},
+    host::{Buffer, Load, Memory, Probe, read},
 };
 use proptest::prelude::*;
 
 use crate::farm::{
-    LAN_MAC, MTU, Site, address, assert_sound, backend_mac, flow, hop_to, interfaces, only, walk,
+    LAN, LAN_MAC, MTU, Site, address, assert_sound, backend_mac, flow, hop_to, interfaces, only,
+    walk,
 };
 
 /// Where the tests' clients send from, as [`Probe`] writes it.
@@ -214,5 +216,154 @@ proptest! {
         ids[..tags.len()].copy_from_slice(&tags);
         prop_assert_eq!(reading.tags, ids);
         assert_sound(&memory);
+    }
+}
+
+/// An ICMP error of a router that quotes a packet as it left or would have come, and how many bytes of it.
+fn complaint(
+    quoted: &[u8],
+    to: IpAddr,
+    (kind, code): (u8, u8),
+    size: u32,
+    bytes: usize,
+) -> Vec<u8> {
+    let quote = &quoted[NETWORK..];
+    let quote = &quote[..quote.len().min(bytes)];
+    let [a, b, c, d] = size.to_be_bytes();
+    let builder = PacketBuilder::ethernet2([2, 0xee, 0, 0, 0, 1], LAN_MAC);
+    let mut frame = Vec::new();
+    match to {
+        IpAddr::V4(to) => builder
+            .ipv4([192, 0, 2, 1], to.octets(), 60)
+            .icmpv4_raw(kind, code, [a, b, c, d])
+            .write(&mut frame, quote),
+        IpAddr::V6(to) => builder
+            .ipv6([0x20; 16], to.octets(), 60)
+            .icmpv6_raw(kind, code, [a, b, c, d])
+            .write(&mut frame, quote),
+    }
+    .unwrap();
+    frame
+}
+
+/// What an error says: from, to, TTL, type, code, size, quote.
+fn read_error(frame: &[u8]) -> (IpAddr, IpAddr, u8, (u8, u8), u32, Vec<u8>) {
+    let packet = SlicedPacket::from_ethernet(frame).unwrap();
+    match (packet.net.unwrap(), packet.transport.unwrap()) {
+        (NetSlice::Ipv4(ip), TransportSlice::Icmpv4(icmp)) => {
+            let header = ip.header();
+            let sum = header.to_header().calc_header_checksum();
+            assert_eq!(header.header_checksum(), sum);
+            let sum = icmp.icmp_type().calc_checksum(icmp.payload());
+            assert_eq!(icmp.checksum(), sum);
+            let (from, to) = (header.source_addr(), header.destination_addr());
+            let kind = (icmp.type_u8(), icmp.code_u8());
+            let size = u32::from_be_bytes(icmp.bytes5to8());
+            let quote = icmp.payload().to_vec();
+            (from.into(), to.into(), header.ttl(), kind, size, quote)
+        }
+        (NetSlice::Ipv6(ip), TransportSlice::Icmpv6(icmp)) => {
+            let header = ip.header();
+            assert!(icmp.is_checksum_valid(header.source(), header.destination()));
+            let (from, to) = (header.source_addr(), header.destination_addr());
+            let kind = (icmp.type_u8(), icmp.code_u8());
+            let size = u32::from_be_bytes(icmp.bytes5to8());
+            let quote = icmp.payload().to_vec();
+            (
+                from.into(),
+                to.into(),
+                header.hop_limit(),
+                kind,
+                size,
+                quote,
+            )
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Addresses, ports and protocol of a packet of which the beginning is quoted.
+fn quoted_ends(quote: &[u8]) -> (SocketAddr, SocketAddr, u8) {
+    let (headers, rest): (_, &[u8]) = if quote[0] >> 4 == 4 {
+        let (header, rest) = Ipv4Header::from_slice(quote).unwrap();
+        assert_eq!(header.header_checksum, header.calc_header_checksum());
+        let (from, to) = (header.source.into(), header.destination.into());
+        ((from, to, header.protocol.0), rest)
+    } else {
+        let (header, rest) = Ipv6Header::from_slice(quote).unwrap();
+        let (from, to): (IpAddr, IpAddr) = (header.source.into(), header.destination.into());
+        ((from, to, header.next_header.0), rest)
+    };
+    let port = |at: usize| u16::from_be_bytes([rest[at], rest[at + 1]]);
+    let (from, to, protocol) = headers;
+    (
+        SocketAddr::new(from, port(0)),
+        SocketAddr::new(to, port(2)),
+        protocol,
+    )
+}
+
+/// Too big, no such port, time exceeded: of IPv4 and of IPv6. Sizes differ by the headers.
+const ERRORS: [((u8, u8), u32, (u8, u8), u32); 3] = [
+    ((3, 4), 1400, (2, 0), 1420),
+    ((3, 3), 0, (1, 4), 0),
+    ((11, 0), 0, (3, 0), 0),
+];
+
+#[test]
+fn errors_of_routers_cross_too() {
+    for (site, error) in Site::ALL.into_iter().flat_map(|s| ERRORS.map(|e| (s, e))) {
+        let (of4, size4, of6, size6) = error;
+        let client_is_v6 = site.vip().is_ipv6();
+        for bytes in [48, 548, 5000] {
+            let what = format!("{site:?} {error:?} {bytes}");
+            let memory = balancer();
+            let (_, forwarded) = walk(&memory, &site.packet(1, SYN).payload(300).frame());
+            let origin = SocketAddr::new(local(site), 5000);
+            let (at_client, at_backend) = if client_is_v6 {
+                ((of6, size6), (of4, size4))
+            } else {
+                ((of4, size4), (of6, size6))
+            };
+
+            // About the client's packet, from behind the balancer.
+            let (kind, size) = at_backend;
+            let frame = complaint(&forwarded, origin.ip(), kind, size, bytes);
+            let buffer = Buffer::new(LAN, &frame);
+            assert_eq!(memory.receive(&buffer), Ok(Action::Send), "{what}");
+            let sent = buffer.bytes();
+            assert_eq!(sent[..6], CLIENT_MAC, "{what}");
+            let (from, to, hops, told, told_size, quote) = read_error(&sent);
+            assert_eq!((from, to), (site.vip().ip(), site.client(1).ip()), "{what}");
+            assert_eq!(
+                (hops, told, told_size),
+                (59, at_client.0, at_client.1),
+                "{what}"
+            );
+            let ends = (site.client(1), site.vip(), site.protocol() as u8);
+            assert_eq!(quoted_ends(&quote), ends, "{what}");
+
+            // About the answer, from before it.
+            let answered = match site.protocol() {
+                Protocol::Tcp => Probe::tcp(CLIENT_MAC, site.vip(), site.client(1), ACK),
+                Protocol::Udp => Probe::udp(CLIENT_MAC, site.vip(), site.client(1)),
+            };
+            let (kind, size) = at_client;
+            let answered = answered.payload(301).frame();
+            let frame = complaint(&answered, site.vip().ip(), kind, size, bytes);
+            let buffer = Buffer::new(LAN, &frame);
+            assert_eq!(memory.receive(&buffer), Ok(Action::Send), "{what}");
+            let sent = buffer.bytes();
+            assert_eq!(sent[..6], backend_mac(only(site)), "{what}");
+            let (from, to, hops, told, told_size, quote) = read_error(&sent);
+            assert_eq!((from, to), (origin.ip(), backend(site).ip()), "{what}");
+            assert_eq!(
+                (hops, told, told_size),
+                (59, at_backend.0, at_backend.1),
+                "{what}"
+            );
+            let ends = (backend(site), origin, site.protocol() as u8);
+            assert_eq!(quoted_ends(&quote), ends, "{what}");
+        }
     }
 }
