@@ -29,6 +29,8 @@ pub struct Scratch {
     pub reply: Tuple6,
     /// Where the entry of an answer was found, its word then, and the shape of the frame.
     pub answer: (Slot, Word, Shape),
+    /// Bytes of the frame as it came.
+    pub frame_len: u32,
     /// Why the walk ended, as [`Reason`](lvs_common::Reason) number.
     pub reason: u32,
     /// The longest packet that could have been sent, of one that was too big.

@@ -159,6 +159,7 @@ thread_local! {
             packet: Tuple6::new([0; 4], [0; 4], 0, 0),
             reply: Tuple6::new([0; 4], [0; 4], 0, 0),
             answer: (Slot(0), Word::FREE, Shape(0)),
+            frame_len: 0,
             reason: 0,
             notice: (Message::NONE, 0),
             mtu: 0,

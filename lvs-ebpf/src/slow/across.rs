@@ -29,6 +29,8 @@ struct Message {
     outer: Network,
     /// That of the quoted packet.
     inner: Network,
+    /// Bytes that are quoted behind that.
+    quoted: u32,
     /// Bytes from the frame's start to what follows the quoted IP header.
     before: u32,
 }
@@ -63,7 +65,7 @@ fn try_requote<F: Icmp, T: Icmp, X: Frame>(
     };
     let there = (frame.end() as usize).wrapping_sub(frame.start() as usize) as u32;
     let behind = there.wrapping_sub(message.before);
-    let quoted = behind.min(message.inner.payload).min(MOST) & !3;
+    let quoted = behind.min(message.quoted).min(MOST) & !3;
     let rest = behind.wrapping_sub(quoted);
     if rest != 0 && !frame.trim(rest) {
         return Err(Reason::Inconsistent);
@@ -130,8 +132,14 @@ fn read_message<F: Icmp, X: Frame>(frame: X, link: u64) -> Result<Message, Reaso
     // SAFETY: checked just above.
     let (kind, code, size): (u8, u8, u32) =
         unsafe { (read(header, 0), read(header, 1), read(header, icmp::SIZE)) };
-    let headers = outer.len - outer.payload + inner.len - inner.payload;
+    let inner_header = inner.len - inner.payload;
+    let headers = outer.len - outer.payload + inner_header;
+    // Behind the packet, Ethernet may have filled up the frame.
+    let quoted = outer
+        .payload
+        .saturating_sub(icmp::HEADER as u32 + inner_header);
     Ok(Message {
+        quoted,
         kind: (kind, code),
         size: u32::from_be(size) & F::SIZE_MASK,
         outer,

@@ -23,6 +23,9 @@ use crate::{
     table::{Hit, find, pair::owner},
 };
 
+/// Bytes of both ports.
+pub(super) const PORTS: u32 = 4;
+
 /// What an error quotes.
 struct Quote<T> {
     /// The frame around it.
@@ -87,10 +90,15 @@ fn read_quote<F: Icmp, X: Frame>(frame: X, link: u64) -> Result<Quote<F::Tuple>,
     // SAFETY: checked just above.
     let ports: u32 = unsafe { read(ports, 0) };
     let last = u64::from(ports) | u64::from(inner.protocol) << 32;
+    let header = inner.len - inner.payload;
+    // Behind the packet, Ethernet may have filled up the frame.
+    if network.payload < icmp::HEADER as u32 + header + PORTS {
+        return Err(Reason::OtherProtocol);
+    }
     Ok(Quote {
         shape: Shape::new(&link, &network, 0),
         tuple: F::between(source, destination, last).reversed(),
-        header: inner.len - inner.payload,
+        header,
     })
 }
 

@@ -11,6 +11,7 @@ use super::{
     icmp::{self, Icmp},
     later,
     notice::Message,
+    quoted::PORTS,
 };
 use crate::{
     atomic::{bounded, opaque},
@@ -36,6 +37,8 @@ struct Complaint {
     protocol: u8,
     /// Bytes before that, from the IP header on.
     before: u32,
+    /// How many bytes of it are quoted.
+    left: u32,
 }
 
 /// Makes an error about a tunnel one about the packet within, to that one's sender.
@@ -87,7 +90,8 @@ fn read_complaint<F: Icmp>(cursor: &mut Cursor, link: u64) -> Result<Complaint, 
     if !F::is_error(kind) || !is_tunnel {
         return Err(Reason::OtherProtocol);
     }
-    let headers = network.len - network.payload + outer.len - outer.payload;
+    let quoted = outer.len - outer.payload;
+    let headers = network.len - network.payload + quoted;
     Ok(Complaint {
         link,
         kind: (kind, code),
@@ -95,6 +99,7 @@ fn read_complaint<F: Icmp>(cursor: &mut Cursor, link: u64) -> Result<Complaint, 
         end,
         protocol: outer.protocol,
         before: headers + icmp::HEADER as u32,
+        left: network.payload.saturating_sub(icmp::HEADER as u32 + quoted),
     })
 }
 
@@ -113,6 +118,9 @@ fn tell<F: Icmp, I: Icmp, K: Tables, X: Frame>(
     let Ok(ports) = cursor.take::<4>() else {
         return Err(Reason::OtherProtocol);
     };
+    if complaint.left < inner.len - inner.payload + PORTS {
+        return Err(Reason::OtherProtocol);
+    }
     // SAFETY: checked just above.
     let ports: u32 = unsafe { read(ports, 0) };
     let last = u64::from(ports) | u64::from(inner.protocol) << 32;

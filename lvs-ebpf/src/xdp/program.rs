@@ -36,7 +36,7 @@ pub(crate) fn run(ctx: &XdpContext) -> u32 {
         Ok(action) => conclude(ctx, frame_len, action.reason(), Some(action)),
         Err(reason) => {
             if is_slow(reason) {
-                go_on(ctx, reason);
+                go_on(ctx, frame_len, reason);
             }
             conclude(ctx, frame_len, reason, None)
         }
@@ -49,12 +49,15 @@ static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
 /// Has [`slow`] go on, which does not return; where it is not there, this does.
 #[inline(always)]
-fn go_on(ctx: &XdpContext, reason: Reason) {
+fn go_on(ctx: &XdpContext, frame_len: u64, reason: Reason) {
     let Some(scratch) = Maps.scratch() else {
         return;
     };
     // SAFETY: this CPU's.
-    unsafe { (*scratch).reason = reason as u32 };
+    unsafe {
+        (*scratch).frame_len = frame_len as u32;
+        (*scratch).reason = reason as u32;
+    }
     // SAFETY: the map is one of programs.
     unsafe { PROGRAMS.tail_call(ctx, SLOW) };
 }
@@ -63,14 +66,14 @@ fn go_on(ctx: &XdpContext, reason: Reason) {
 /// verdict.
 #[inline(always)]
 pub(crate) fn slow(ctx: &XdpContext) -> u32 {
-    let frame_len = length(ctx);
-    let reason = Maps.scratch().and_then(|scratch| {
-        // SAFETY: this CPU's, and just written.
-        Reason::from_number(unsafe { (*scratch).reason })
-    });
-    let reason = reason.unwrap_or(Reason::Inconsistent);
+    let Some(scratch) = Maps.scratch() else {
+        return XDP_ABORTED;
+    };
+    // SAFETY: this CPU's, and just written.
+    let (frame_len, reason) = unsafe { ((*scratch).frame_len, (*scratch).reason) };
+    let reason = Reason::from_number(reason).unwrap_or(Reason::Inconsistent);
     let (reason, action) = slow::slow(&Maps, Xdp::new(ctx), reason);
-    conclude(ctx, frame_len, reason, action)
+    conclude(ctx, frame_len.into(), reason, action)
 }
 
 #[inline(always)]

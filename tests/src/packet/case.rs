@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lvs_common::{Reason, Verdict};
+use lvs_common::{Reason, Verdict, map::Notice};
 
 use super::{Changes, Frame, Hop};
 
@@ -106,6 +106,19 @@ impl Case {
         Self::new(description, frame.bytes(), verdict, reason)
             .becoming(&frame.clone().forwarded(hop))
             .counted(frame, backend)
+    }
+
+    /// The packet ends here for this reason, and its sender gets a message instead.
+    pub fn told(
+        description: impl fmt::Display,
+        frame: &Frame,
+        message: &Frame,
+        reason: Reason,
+        notice: Notice,
+    ) -> Self {
+        Self::new(description, frame.bytes(), Xdp::Tx, reason)
+            .becoming(message)
+            .and(&format!("notice.{}", notice.as_str()), 1)
     }
 
     /// It is another frame that comes out.

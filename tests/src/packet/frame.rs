@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use etherparse::{IpNumber, NetSlice, PacketBuilder, SlicedPacket, TcpHeader, TransportSlice};
 use lvs_common::{Protocol, tcp};
 
-use super::{Hop, IpHeader};
+use super::{Hop, IpHeader, message::Message};
 
 /// The MAC address that rigs give to the interface that frames come by.
 pub const BALANCER_MAC: [u8; 6] = [0x02, 0x1b, 0, 0, 0, 0x01];
@@ -23,7 +23,7 @@ const TAG: usize = 4;
 /// Where the checksum is in a UDP header.
 const UDP_CHECKSUM: usize = 6;
 
-/// A TCP segment or UDP datagram of a client to a service, or of a backend to a client.
+/// A TCP segment or UDP datagram of a client to a service, or of a backend to a client; or an ICMP message.
 #[derive(Clone, Debug)]
 pub struct Frame {
     destination_mac: [u8; 6],
@@ -32,9 +32,15 @@ pub struct Frame {
     /// Of the tunnel that the packet is in.
     outer: Option<IpHeader>,
     ip: IpHeader,
+    /// If there is one, all below is nothing to it.
+    message: Option<Message>,
     ports: [u16; 2],
     protocol: Protocol,
     flags: u8,
+    /// TCP's sequence and acknowledgment numbers.
+    numbers: [u32; 2],
+    window: u16,
+    tcp_options: Vec<u8>,
     has_checksum: bool,
     payload: usize,
 }
@@ -48,9 +54,13 @@ impl Frame {
             tags: Vec::new(),
             outer: None,
             ip: IpHeader::new(source.ip(), destination.ip()),
+            message: None,
             ports: [source.port(), destination.port()],
             protocol: Protocol::Tcp,
             flags,
+            numbers: [0x2026_0701, 0],
+            window: 64_240,
+            tcp_options: Vec::new(),
             has_checksum: true,
             payload: 0,
         }
@@ -65,10 +75,56 @@ impl Frame {
         }
     }
 
+    /// An ICMP message, or one of `ICMPv6`, of a type and code, with this number behind its checksum: the MTU
+    /// where it says that a packet is too big.
+    pub fn icmp(
+        source: IpAddr,
+        destination: IpAddr,
+        kind: (u8, u8),
+        word: u32,
+        body: Vec<u8>,
+    ) -> Self {
+        let nowhere = |address| SocketAddr::new(address, 0);
+        Self {
+            message: Some(Message { kind, word, body }),
+            ..Self::tcp(nowhere(source), nowhere(destination), 0)
+        }
+    }
+
+    /// An ICMP message with this body instead.
+    #[must_use]
+    pub fn body(mut self, body: Vec<u8>) -> Self {
+        if let Some(message) = &mut self.message {
+            message.body = body;
+        }
+        self
+    }
+
     /// With these flags instead.
     #[must_use]
     pub const fn flags(mut self, flags: u8) -> Self {
         self.flags = flags;
+        self
+    }
+
+    /// With these sequence and acknowledgment numbers of TCP.
+    #[must_use]
+    pub const fn numbers(mut self, sequence: u32, acknowledgment: u32) -> Self {
+        self.numbers = [sequence, acknowledgment];
+        self
+    }
+
+    /// With this window of TCP.
+    #[must_use]
+    pub const fn window(mut self, window: u16) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// With these TCP options, a multiple of four bytes of them.
+    #[must_use]
+    pub fn tcp_options(mut self, options: &[u8]) -> Self {
+        self.tcp_options = options.to_vec();
         self
     }
 
@@ -136,7 +192,7 @@ impl Frame {
         self
     }
 
-    /// From and to these addresses and ports instead, of whichever family.
+    /// From and to these addresses and ports instead, of whichever family. ICMP messages have no ports.
     #[must_use]
     pub const fn between(mut self, source: SocketAddr, destination: SocketAddr) -> Self {
         self.ip.source = source.ip();
@@ -181,6 +237,11 @@ impl Frame {
         self.source_mac = hop.from;
         self.ip.hops -= 1;
         self
+    }
+
+    /// Its protocol, if it is no ICMP message.
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// The IP header, the inner one of a tunnel.
@@ -239,7 +300,10 @@ impl Frame {
     }
 
     /// The IP packet, the inner one of a tunnel.
-    fn packet(&self) -> Vec<u8> {
+    pub(super) fn packet(&self) -> Vec<u8> {
+        if let Some(message) = &self.message {
+            return message.packet(&self.ip);
+        }
         let payload: Vec<u8> = (0..self.payload).map(|i| i as u8).collect();
         let [source, destination] = self.ports;
         let ip = self.ip.headers(IpNumber(self.protocol as u8));
@@ -251,7 +315,11 @@ impl Frame {
                 .udp(source, destination)
                 .write(&mut packet, &payload),
             Protocol::Tcp => {
-                let mut header = TcpHeader::new(source, destination, 0x2026_0701, 64_240);
+                let [sequence, acknowledgment] = self.numbers;
+                let mut header = TcpHeader::new(source, destination, sequence, self.window);
+                header.acknowledgment_number = acknowledgment;
+                let fits = header.set_options_raw(&self.tcp_options);
+                assert!(fits.is_ok(), "no such options: {fits:?}");
                 header.syn = self.flags & tcp::SYN != 0;
                 header.ack = self.flags & tcp::ACK != 0;
                 header.fin = self.flags & tcp::FIN != 0;

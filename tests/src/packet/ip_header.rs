@@ -22,6 +22,10 @@ pub struct IpHeader {
     pub flow_label: u32,
     /// IPv4: whether it must not be fragmented.
     pub dont_fragment: bool,
+    /// IPv4: whether more fragments follow.
+    pub more_fragments: bool,
+    /// IPv4: where in its datagram a fragment belongs, in units of eight bytes.
+    pub fragment_offset: u16,
     /// IPv4: identification.
     pub identification: u16,
     /// IPv4: options, a multiple of four bytes.
@@ -38,6 +42,8 @@ impl IpHeader {
             hops: 64,
             flow_label: 0,
             dont_fragment: true,
+            more_fragments: false,
+            fragment_offset: 0,
             identification: 0x1d05,
             options: Vec::new(),
         }
@@ -66,10 +72,12 @@ impl IpHeader {
         match (self.source, self.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let options = Ipv4Options::try_from(self.options.as_slice());
+                let offset = IpFragOffset::try_new(self.fragment_offset);
                 let mut header = Ipv4Header {
                     identification: self.identification,
                     dont_fragment: self.dont_fragment,
-                    fragment_offset: IpFragOffset::ZERO,
+                    more_fragments: self.more_fragments,
+                    fragment_offset: offset.unwrap_or_default(),
                     time_to_live: self.hops,
                     protocol,
                     source: source.octets(),

@@ -5,17 +5,21 @@ use std::{net::IpAddr, ops::RangeInclusive};
 use anyhow::{Context as _, Result};
 use aya::{TestRun as _, TestRunOptions};
 use lvs_common::{
-    Family, NoBackend, Reason, Scheduler,
+    Family, Reason, Scheduler,
+    bucket::Rate,
     flow::{Keys, Stage, Word},
     map::{
-        Backend, Counters, FlowEvent, NAME_LEN, RING_CHUNK, Ring, Service, ServiceKey, Settings,
-        Timeouts,
+        Backend, Counters, FlowEvent, NAME_LEN, Notice, RING_CHUNK, Ring, Service, ServiceKey,
+        Settings, Timeouts,
     },
     ring,
 };
 use lvs_ctl::datapath::{Datapath, Flow, FlowReader, Pins, Sizes, StatsReader};
 
-use super::{Case, Hop, ServiceSpec, State, Xdp, compare, frame::BALANCER_MAC, require_root};
+use super::{
+    Case, Hop, ServiceSpec, State, Xdp, compare, frame::BALANCER_MAC, notices::Notices,
+    require_root,
+};
 
 /// Name of the program that walks frames.
 const PROGRAM: &str = "lvs";
@@ -47,6 +51,7 @@ pub struct Rig {
     pub datapath: Datapath,
     stats: StatsReader,
     flows: FlowReader,
+    notices: Notices,
     settings: Settings,
     timeouts: Timeouts,
     /// Names; the index is the id.
@@ -115,6 +120,7 @@ impl Rig {
         let mut rig = Self {
             stats: datapath.stats()?,
             flows: datapath.flows()?,
+            notices: Notices::open(&datapath)?,
             datapath,
             settings,
             timeouts,
@@ -132,7 +138,7 @@ impl Rig {
 
     fn add(&mut self, spec: &ServiceSpec) -> Result<()> {
         let service = self.services.len() as u32;
-        self.services.push(spec.name.to_owned());
+        self.services.push(spec.name.clone());
         for (number, local) in (self.next_local..).zip(&spec.locals) {
             self.datapath.set_local(number.into(), (*local).into())?;
         }
@@ -181,7 +187,7 @@ impl Rig {
             key,
             scheduler: spec.scheduler as u8,
             mid_stream: spec.mid_stream as u8,
-            no_backend: NoBackend::Unreachable as u8,
+            no_backend: spec.no_backend as u8,
             reserved: 0,
             name,
         };
@@ -209,6 +215,20 @@ impl Rig {
     /// Lets frames come by another interface with this MAC address, too: see [`Rig::walk_by`].
     pub fn add_interface(&mut self, index: u32, mac: [u8; 6]) -> Result<()> {
         self.datapath.set_interface(index, mac, 1500)
+    }
+
+    /// Has it tell senders what becomes of their packets, so often on each CPU: to all of them, and to one
+    /// address. Until then nobody is told.
+    pub fn allow_notices(&mut self, all: Rate, to_one: Rate) -> Result<()> {
+        self.settings.notices = all;
+        self.settings.notices_to_one = to_one;
+        self.datapath.set_settings(self.settings)
+    }
+
+    /// Has it drop packets without "don't fragment" that are too big in silence, or not.
+    pub fn set_quiet_without_df(&mut self, is_quiet: bool) -> Result<()> {
+        self.settings.quiet_without_df = is_quiet.into();
+        self.datapath.set_settings(self.settings)
     }
 
     /// Lets tunnels end at this address.
@@ -314,7 +334,19 @@ impl Rig {
                 self.stats.event(event)?,
             );
         }
+        for notice in Notice::ALL {
+            // Told or not, the packet counts alike.
+            if notice != Notice::Withheld {
+                let count = self.notices.count(notice)?;
+                state.note(format!("notice.{}", notice.as_str()), count);
+            }
+        }
         Ok(state)
+    }
+
+    /// How many senders were not told, since the rate does not allow it.
+    pub fn withheld(&self) -> Result<u64> {
+        self.notices.count(Notice::Withheld)
     }
 
     /// The flows in the table.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use lvs_common::{
-    ForwardingMode, MidStream, Protocol, Scheduler,
+    ForwardingMode, MidStream, NoBackend, Protocol, Scheduler,
     map::{MAX_TAGS, NextHop},
 };
 
@@ -93,7 +93,7 @@ impl BackendSpec {
 #[derive(Clone, Debug)]
 pub struct ServiceSpec {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// Its protocol.
     pub protocol: Protocol,
     /// Its address and port.
@@ -102,6 +102,8 @@ pub struct ServiceSpec {
     pub scheduler: Scheduler,
     /// What becomes of its TCP segments of unknown flows.
     pub mid_stream: MidStream,
+    /// What becomes of its packets while it has no backend.
+    pub no_backend: NoBackend,
     /// Local addresses of those of its backends that are translated on both sides.
     pub locals: Vec<IpAddr>,
     /// Its backends.
@@ -111,17 +113,18 @@ pub struct ServiceSpec {
 impl ServiceSpec {
     /// A service that shares its flows out by wrr.
     pub fn new(
-        name: &'static str,
+        name: impl Into<String>,
         protocol: Protocol,
         address: SocketAddr,
         backends: impl IntoIterator<Item = BackendSpec>,
     ) -> Self {
         Self {
-            name,
+            name: name.into(),
             protocol,
             address,
             scheduler: Scheduler::Wrr,
             mid_stream: MidStream::Pass,
+            no_backend: NoBackend::Unreachable,
             locals: Vec::new(),
             backends: backends.into_iter().collect(),
         }

@@ -8,7 +8,8 @@ pub type Changes = BTreeMap<String, i64>;
 /// The value of every counter at a moment.
 ///
 /// Names are `reason.sent.packets`, `service.web.connections`, `backend.web-1.bytes`,
-/// `load.web-1.active`, `event.reused`.
+/// `load.web-1.active`, `event.reused`,
+/// `notice.too-big`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State(BTreeMap<String, u64>);
 

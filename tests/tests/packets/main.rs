@@ -4,6 +4,7 @@
 mod addresses;
 mod connections;
 mod direct;
+mod errors;
 mod expiry;
 mod farm;
 mod modes;

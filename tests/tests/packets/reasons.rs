@@ -131,6 +131,7 @@ fn the_table_has_every_reason_that_it_can() {
                     | Reason::Local
                     | Reason::TunnelSource
                     | Reason::TunnelCongested
+                    | Reason::TunnelError
                     | Reason::NoChecksum
                     | Reason::Decapsulated
                     | Reason::NoTunnel

@@ -172,7 +172,7 @@ fn answers_that_could_not_be_told_apart_are_not_made() {
     let specs = [0, 1].map(|n| {
         let spec = service(Site::Web, ForwardingMode::Nat, Site::Web.hop());
         ServiceSpec {
-            name: names[n],
+            name: names[n].to_owned(),
             address: vips[n],
             ..spec
         }

@@ -2,12 +2,12 @@
 //! the kernel's `INET_ECN_decapsulate`).
 
 use lvs_common::{ForwardingMode, Protocol, Reason};
-use lvs_tests::packet::{Case, Frame, IpHeader, Rig};
+use lvs_tests::packet::{Case, Frame, IpHeader};
 
 use super::{
     expected::CE,
     network::{FAMILIES, balancer, client, first, near, sender, vip},
-    stand::{end_tunnels, service},
+    stand::{end_tunnels, rig},
     table::{V4, V6},
 };
 
@@ -27,13 +27,10 @@ const fn told(outer: u8, inner: u8) -> Option<u8> {
 
 #[test]
 fn is_told_where_it_can_be_and_dropped_where_not() {
+    let mut rig = rig(ForwardingMode::Dr, &[V4, V6]);
+    end_tunnels(&mut rig);
     for (pair, tunnel) in [V4, V6].into_iter().flat_map(|p| FAMILIES.map(|t| (p, t))) {
-        let mut rig = Rig::new(&[service(ForwardingMode::Dr, pair, near(pair.backend))]);
-        end_tunnels(&mut rig);
-        let to = |port, vip_port| {
-            let from = client(pair.client, port);
-            first(Protocol::Tcp, from, vip(pair.client, vip_port))
-        };
+        let to = |port, to| first(Protocol::Tcp, client(pair.client, port), to);
         for (outer, inner) in (0..4).flat_map(|o| (0..4).map(move |i| (o, i))) {
             let header = IpHeader {
                 traffic_class: OUTER_DSCP | outer,
@@ -43,8 +40,8 @@ fn is_told_where_it_can_be_and_dropped_where_not() {
                 let frame = frame.clone().traffic_class(INNER_DSCP | inner);
                 frame.within(header.clone())
             };
-            let port = 1 + 4 * u16::from(outer) + u16::from(inner);
-            let (service, other) = (to(port, 80), to(port, 81));
+            let port = 100 * tunnel as u16 + 10 * u16::from(outer) + u16::from(inner);
+            let (service, other) = (to(port, pair.vip()), to(port, vip(pair.client, 99)));
             let what = format!("{pair} within {tunnel}: ECN {outer} around {inner}");
             let Some(ecn) = told(outer, inner) else {
                 rig.run([&service, &other].map(|frame| {
@@ -54,9 +51,9 @@ fn is_told_where_it_can_be_and_dropped_where_not() {
             };
             let out = |frame: &Frame| frame.clone().traffic_class(INNER_DSCP | ecn);
             rig.run([
-                Case::sent(&what, &out(&service), "web-1", &near(pair.backend))
+                Case::sent(&what, &out(&service), pair.web(), &near(pair.backend))
                     .arriving(&arriving(&service))
-                    .opens_active("web-1"),
+                    .opens_active(pair.web()),
                 Case::passed(&what, &arriving(&other), &out(&other), Reason::NoService),
             ]);
         }

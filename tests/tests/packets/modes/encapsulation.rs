@@ -5,13 +5,13 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use lvs_common::{Family, ForwardingMode, Reason};
+use lvs_common::{Family, ForwardingMode, Reason, tcp::ACK};
 use lvs_tests::packet::{BackendSpec, Case, Frame, Hop, Rig, ServiceSpec, Xdp};
 
 use super::{
     expected::{is_numbered, outer},
     network::{backend, balancer, client, first, near, next, vip},
-    stand::service,
+    stand::{self, service},
     table::{Pair, V4, V6_TO_V4},
 };
 use lvs_common::Protocol::Tcp;
@@ -24,16 +24,16 @@ const fn overhead(family: Family) -> usize {
     }
 }
 
-fn rig(pair: Pair, hop: Hop) -> Rig {
-    Rig::new(&[service(ForwardingMode::Tun, pair, hop)])
+fn rig() -> Rig {
+    stand::rig(ForwardingMode::Tun, &Pair::ALL)
 }
 
 fn opening(pair: Pair, port: u16) -> Frame {
-    first(Tcp, client(pair.client, port), vip(pair.client, 80))
+    first(Tcp, client(pair.client, port), pair.vip())
 }
 
 fn following(pair: Pair, port: u16) -> Frame {
-    next(Tcp, client(pair.client, port), vip(pair.client, 80))
+    next(Tcp, client(pair.client, port), pair.vip())
 }
 
 /// The frame as it goes to the backend, from the balancer's own address.
@@ -52,15 +52,15 @@ fn from(frame: &Frame, pair: Pair, source: IpAddr, identification: u16) -> Frame
 fn row(what: &str, frame: &Frame, pair: Pair, identification: u16) -> Case {
     let what = format!("{pair}: {what}");
     let after = tunnelled(frame, pair, identification);
-    Case::sent(what, frame, "web-1", &near(pair.backend)).becoming(&after)
+    Case::sent(what, frame, pair.web(), &near(pair.backend)).becoming(&after)
 }
 
 #[test]
 fn every_dscp_and_ecn_is_told_outside() {
+    let rig = rig();
     for pair in Pair::ALL {
-        let rig = rig(pair, near(pair.backend));
         let mut number = 0;
-        let open = row("opens", &opening(pair, 1), pair, 0).opens_active("web-1");
+        let open = row("opens", &opening(pair, 1), pair, 0).opens_active(pair.web());
         rig.run([open]);
         for class in 0..=u8::MAX {
             let frame = following(pair, 1).traffic_class(class);
@@ -76,10 +76,10 @@ fn every_dscp_and_ecn_is_told_outside() {
 /// Of packets that may be fragmented on the way each has an identification of its own (RFC 6864).
 #[test]
 fn identifications_count_up_by_backend() {
-    let (web, shop) = (vip(Family::Ipv4, 80), vip(Family::Ipv4, 81));
+    let (web, shop) = (V4.vip(), vip(Family::Ipv4, 99));
     let spec = service(ForwardingMode::Tun, V4, near(Family::Ipv4));
     let backend = BackendSpec {
-        address: Some(backend(Family::Ipv4, 81)),
+        address: Some(backend(Family::Ipv4, 99)),
         ..spec.backends[0]
     };
     let other = ServiceSpec {
@@ -119,8 +119,8 @@ fn identifications_count_up_by_backend() {
 /// IPv6 says nothing of fragments: each packet of it may become some, within IPv4.
 #[test]
 fn packets_of_ipv6_are_numbered_within_ipv4() {
-    let rig = rig(V6_TO_V4, near(Family::Ipv4));
-    let open = row("opens", &opening(V6_TO_V4, 1), V6_TO_V4, 0).opens_active("web-1");
+    let rig = rig();
+    let open = row("opens", &opening(V6_TO_V4, 1), V6_TO_V4, 0).opens_active(V6_TO_V4.web());
     rig.run([open]);
     for number in 1..100 {
         rig.run([row("follows", &following(V6_TO_V4, 1), V6_TO_V4, number)]);
@@ -130,19 +130,22 @@ fn packets_of_ipv6_are_numbered_within_ipv4() {
 #[test]
 fn packets_fit_the_mtu_with_what_is_added() {
     const MTU: usize = 1_400;
-    for pair in Pair::ALL {
+    let services = Pair::ALL.map(|pair| {
         let hop = Hop {
             mtu: MTU as u32,
             ..near(pair.backend)
         };
-        let rig = rig(pair, hop);
+        service(ForwardingMode::Tun, pair, hop)
+    });
+    let rig = Rig::new(&services);
+    for pair in Pair::ALL {
         let fits = MTU - overhead(pair.backend);
         let whole = opening(pair, 1).packet_len(fits);
         let large = following(pair, 1).packet_len(fits + 1);
         let divisible = large.clone().dont_fragment(false);
         let what = |what: &str| format!("{pair}: {what}");
         rig.run([
-            row("as long as the MTU", &whole, pair, 0).opens_active("web-1"),
+            row("as long as the MTU", &whole, pair, 0).opens_active(pair.web()),
             Case::untouched(what("a byte more"), large.bytes(), Reason::TooBig),
             Case::untouched(what("that may be two"), divisible.bytes(), Reason::TooBig),
         ]);
@@ -152,19 +155,19 @@ fn packets_fit_the_mtu_with_what_is_added() {
 /// Ethernet fills short frames up; no length counts what is behind the packet.
 #[test]
 fn padding_behind_the_packet_is_no_part_of_it() {
+    let rig = rig();
     for pair in Pair::ALL {
-        let rig = rig(pair, near(pair.backend));
         rig.run([row("padded", &opening(pair, 1), pair, 0)
-            .opens_active("web-1")
+            .opens_active(pair.web())
             .padded(6)]);
     }
 }
 
 #[test]
 fn the_last_hop_is_not_taken() {
+    let rig = rig();
     for pair in Pair::ALL {
-        let rig = rig(pair, near(pair.backend));
-        rig.run([row("opens", &opening(pair, 1), pair, 0).opens_active("web-1")]);
+        rig.run([row("opens", &opening(pair, 1), pair, 0).opens_active(pair.web())]);
         for hops in [0, 1] {
             let frame = following(pair, 1).hops(hops).bytes();
             let what = format!("{pair}: {hops} hops");
@@ -192,55 +195,82 @@ fn prefix(address: IpAddr, bits: u8) -> u128 {
 
 const FLOWS: u16 = 64;
 
-/// Sources of the tunnels of many flows to a backend, with so many bits of the flow in that address.
-fn sources(pair: Pair, source: IpAddr, bits: u8) -> Vec<IpAddr> {
-    let hop = Hop {
-        source: Some(source),
-        ..near(pair.backend)
-    };
-    let spec = service(ForwardingMode::Tun, pair, hop);
-    let scattered = BackendSpec {
-        entropy: bits,
-        ..spec.backends[0]
-    };
-    let rig = Rig::new(&[ServiceSpec {
-        backends: vec![scattered],
-        ..spec
-    }]);
-    let mut number = 0;
-    let mut walk = |frame: &Frame| {
-        let (verdict, after) = rig.walk(&frame.bytes()).expect("a walk");
-        assert_eq!(verdict, Xdp::Tx);
-        let found = outer_source(&after, pair.backend);
-        let what = format!("{pair}, {bits} bits of {source}: {found}");
-        assert_eq!(prefix(found, bits), prefix(source, bits), "{what}");
-        assert_eq!(after, from(frame, pair, found, number).bytes(), "{what}");
-        number += u16::from(is_numbered(frame.ip(), pair.backend));
-        found
-    };
-    let sources: Vec<IpAddr> = (1..=FLOWS).map(|port| walk(&opening(pair, port))).collect();
-    for (port, source) in (1..).zip(&sources) {
-        let frame = following(pair, port).payload(7).traffic_class(4).hops(9);
-        assert_eq!(walk(&frame), *source, "{pair}, {bits} bits: port {port}");
+/// A service whose tunnels have so many bits of the flow in their source.
+#[derive(Clone, Copy)]
+struct Scattered {
+    pair: Pair,
+    source: IpAddr,
+    bits: u8,
+    vip: SocketAddr,
+}
+
+impl Scattered {
+    fn spec(self) -> ServiceSpec {
+        let Self { pair, bits, .. } = self;
+        let hop = Hop {
+            source: Some(self.source),
+            ..near(pair.backend)
+        };
+        let spec = service(ForwardingMode::Tun, pair, hop);
+        let backend = BackendSpec {
+            entropy: bits,
+            ..spec.backends[0]
+        };
+        let name = format!("{}:{bits}", spec.name);
+        ServiceSpec::new(name, Tcp, self.vip, [backend])
     }
-    sources
+
+    /// Sources of the tunnels of many flows.
+    fn sources(self, rig: &Rig) -> Vec<IpAddr> {
+        let Self {
+            pair, source, bits, ..
+        } = self;
+        let mut number = 0;
+        let mut walk = |frame: &Frame| {
+            let (verdict, after) = rig.walk(&frame.bytes()).expect("a walk");
+            assert_eq!(verdict, Xdp::Tx);
+            let found = outer_source(&after, pair.backend);
+            let what = format!("{pair}, {bits} bits of {source}: {found}");
+            assert_eq!(prefix(found, bits), prefix(source, bits), "{what}");
+            assert_eq!(after, from(frame, pair, found, number).bytes(), "{what}");
+            number += u16::from(is_numbered(frame.ip(), pair.backend));
+            found
+        };
+        let frames = (1..=FLOWS).map(|port| first(Tcp, client(pair.client, port), self.vip));
+        let frames: Vec<Frame> = frames.collect();
+        let sources: Vec<IpAddr> = frames.iter().map(&mut walk).collect();
+        for (opening, source) in frames.into_iter().zip(&sources) {
+            let frame = opening.flags(ACK).payload(7).traffic_class(4).hops(9);
+            let what = format!("{pair}, {bits} bits: {}", frame.source());
+            assert_eq!(walk(&frame), *source, "{what}");
+        }
+        sources
+    }
 }
 
 /// Runs all pairs, with tunnels that begin at either address.
 fn scatter(v4: &str, v6: &str) {
-    for (pair, bits) in Pair::ALL
+    let cells = Pair::ALL
         .into_iter()
-        .flat_map(|p| [4, 16, 31, 32].map(|b| (p, b)))
-    {
+        .flat_map(|p| [4, 16, 31, 32].map(|b| (p, b)));
+    let scattered = (100..).zip(cells).map(|(port, (pair, bits))| {
         let text = if pair.backend == Family::Ipv4 { v4 } else { v6 };
-        let source = text.parse().expect("an address");
-        let many: BTreeSet<_> = sources(pair, source, bits).into_iter().collect();
+        Scattered {
+            pair,
+            source: text.parse().expect("an address"),
+            bits,
+            vip: vip(pair.client, port),
+        }
+    });
+    let all: Vec<Scattered> = scattered.collect();
+    let specs: Vec<ServiceSpec> = all.iter().map(|scattered| scattered.spec()).collect();
+    let rig = Rig::with_halves(&specs, 1_024);
+    for scattered in all {
+        let many: BTreeSet<_> = scattered.sources(&rig).into_iter().collect();
         // Of sixteen addresses nearly all, of more nearly one a flow.
-        let least = if bits == 4 { 10 } else { 56 };
-        assert!(
-            many.len() >= least,
-            "{pair}, {bits} bits of {text}: {many:?}"
-        );
+        let least = if scattered.bits == 4 { 10 } else { 56 };
+        let (pair, bits) = (scattered.pair, scattered.bits);
+        assert!(many.len() >= least, "{pair}, {bits} bits: {many:?}");
     }
 }
 

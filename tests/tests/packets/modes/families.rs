@@ -1,12 +1,12 @@
 //! FULLNAT between families: what the table does not have of the new header (RFC 7915).
 
 use lvs_common::{Family, ForwardingMode, Protocol::Tcp, Reason, tcp::ACK};
-use lvs_tests::packet::{Frame, Hop, Rig, Xdp, compare, source};
+use lvs_tests::packet::{Frame, Rig, Xdp, compare, source};
 
 use super::{
     expected::translated,
-    network::{backend, client, first, near, next, vip},
-    stand::service,
+    network::{client, first, near, next},
+    stand::rig,
     table::{Pair, V4_TO_V6, V6_TO_V4},
 };
 
@@ -27,27 +27,26 @@ fn becomes(rig: &Rig, what: &str, frame: &Frame, expected: &Frame) {
 
 /// A flow between families.
 struct Flow {
-    rig: Rig,
     pair: Pair,
     request: Frame,
     answer: Frame,
 }
 
+/// The program with a flow of each pair.
+fn flows() -> (Rig, [Flow; 2]) {
+    let rig = rig(ForwardingMode::FullNat, &PAIRS);
+    let flows = PAIRS.map(|pair| Flow::open(&rig, pair));
+    (rig, flows)
+}
+
 impl Flow {
-    /// Opens it, by a next hop of this MTU.
-    fn open(pair: Pair, mtu: u32) -> Self {
-        let hop = Hop {
-            mtu,
-            ..near(pair.backend)
-        };
-        let rig = Rig::new(&[service(ForwardingMode::FullNat, pair, hop)]);
-        let (client, vip) = (client(pair.client, 1), vip(pair.client, 80));
-        let origin = source(&sent(&rig, &first(Tcp, client, vip))).expect("a packet of TCP");
+    fn open(rig: &Rig, pair: Pair) -> Self {
+        let (client, vip) = (client(pair.client, 1), pair.vip());
+        let origin = source(&sent(rig, &first(Tcp, client, vip))).expect("a packet of TCP");
         Self {
-            rig,
             pair,
             request: next(Tcp, client, vip),
-            answer: next(Tcp, backend(pair.backend, 8080), origin),
+            answer: next(Tcp, pair.backend(ForwardingMode::FullNat), origin),
         }
     }
 
@@ -67,27 +66,29 @@ impl Flow {
 
 #[test]
 fn the_traffic_class_is_the_type_of_service() {
-    for pair in PAIRS {
-        let flow = Flow::open(pair, 1500);
+    let (rig, flows) = flows();
+    for flow in flows {
+        let pair = flow.pair;
         for class in 0..=u8::MAX {
             let what = format!("{pair}, class {class:#04x}");
             let request = flow.request.clone().traffic_class(class);
-            becomes(&flow.rig, &what, &request, &flow.onward(&request));
+            becomes(&rig, &what, &request, &flow.onward(&request));
             let answer = flow.answer.clone().traffic_class(class);
-            becomes(&flow.rig, &what, &answer, &flow.back(&answer));
+            becomes(&rig, &what, &answer, &flow.back(&answer));
         }
     }
 }
 
 #[test]
 fn the_last_hop_is_not_taken() {
-    for pair in PAIRS {
-        let flow = Flow::open(pair, 1500);
+    let (rig, flows) = flows();
+    for flow in flows {
+        let pair = flow.pair;
         for hops in [0, 1] {
             for frame in [&flow.request, &flow.answer] {
                 let frame = frame.clone().hops(hops);
                 refused(
-                    &flow.rig,
+                    &rig,
                     &format!("{pair}, {hops} hops"),
                     &frame,
                     Reason::TtlExceeded,
@@ -109,31 +110,33 @@ fn refused(rig: &Rig, what: &str, frame: &Frame, reason: Reason) {
 /// A packet of IPv6 is 20 bytes longer than the same of IPv4. What leaves must fit; what came did.
 #[test]
 fn packets_fit_the_mtu_as_they_leave() {
-    // Gateways have the MTU of their interface, 1,500.
+    // Of gateways, as of their interface, and of the backends' next hops.
     const MTU: usize = 1_500;
-    for pair in PAIRS {
-        let flow = Flow::open(pair, MTU as u32);
+    let (rig, flows) = flows();
+    for flow in flows {
+        let pair = flow.pair;
         let longest = |family| match family {
             Family::Ipv4 => MTU - 20,
             Family::Ipv6 => MTU + 20,
         };
         let what = |who| format!("{pair}, {who}");
         let fits = flow.request.clone().packet_len(longest(pair.client));
-        becomes(&flow.rig, &what("request"), &fits, &flow.onward(&fits));
+        becomes(&rig, &what("request"), &fits, &flow.onward(&fits));
         let large = flow.request.clone().packet_len(longest(pair.client) + 1);
-        refused(&flow.rig, &what("a byte more"), &large, Reason::TooBig);
+        refused(&rig, &what("a byte more"), &large, Reason::TooBig);
         let fits = flow.answer.clone().packet_len(longest(pair.backend));
-        becomes(&flow.rig, &what("answer"), &fits, &flow.back(&fits));
+        becomes(&rig, &what("answer"), &fits, &flow.back(&fits));
         let large = flow.answer.clone().packet_len(longest(pair.backend) + 1);
-        refused(&flow.rig, &what("a byte more back"), &large, Reason::TooBig);
+        refused(&rig, &what("a byte more back"), &large, Reason::TooBig);
     }
 }
 
 /// Options go, and leave room.
 #[test]
 fn packets_fit_the_mtu_without_their_options() {
-    for pair in PAIRS {
-        let flow = Flow::open(pair, 1500);
+    let (rig, flows) = flows();
+    for flow in flows {
+        let pair = flow.pair;
         let (frame, is_request) = match pair {
             V4_TO_V6 => (&flow.request, true),
             _ => (&flow.answer, false),
@@ -145,6 +148,6 @@ fn packets_fit_the_mtu_without_their_options() {
         } else {
             flow.back(&frame)
         };
-        becomes(&flow.rig, &pair.to_string(), &frame.flags(ACK), &expected);
+        becomes(&rig, &pair.to_string(), &frame.flags(ACK), &expected);
     }
 }

@@ -7,37 +7,37 @@ use lvs_common::{ForwardingMode, Protocol, Reason};
 use lvs_tests::packet::{BackendSpec, Case, Frame, Hop, Rig, ServiceSpec};
 
 use super::{
-    network::{Tags, backend, client, first, vip},
+    network::{Tags, client, first},
     table::{Pair, impossible, loads},
 };
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Udp];
 
-const fn name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "web",
-        Protocol::Udp => "dns",
-    }
+/// Name of the service of a pair and protocol.
+fn name(pair: Pair, protocol: Protocol) -> String {
+    format!(
+        "{}:{}:{protocol}",
+        pair.client.as_str(),
+        pair.backend.as_str()
+    )
 }
 
-const fn backend_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "web-1",
-        Protocol::Udp => "dns-1",
-    }
+fn pairs(mode: ForwardingMode) -> impl Iterator<Item = Pair> {
+    let all = Pair::ALL.into_iter();
+    all.filter(move |pair| impossible(mode, *pair).is_none())
 }
 
-fn rig(mode: ForwardingMode, pair: Pair) -> Rig {
-    let service = |protocol| {
-        let port = if mode.translates() { 8080 } else { 80 };
+fn rig(mode: ForwardingMode) -> Rig {
+    let service = |pair: Pair, protocol| {
         let spec = BackendSpec {
             mode,
-            address: Some(backend(pair.backend, port)),
+            address: Some(pair.backend(mode)),
             ..BackendSpec::behind(Hop::LOCAL)
         };
-        ServiceSpec::new(name(protocol), protocol, vip(pair.client, 80), [spec])
+        ServiceSpec::new(name(pair, protocol), protocol, pair.vip(), [spec])
     };
-    Rig::new(&PROTOCOLS.map(service))
+    let all = pairs(mode).flat_map(|pair| PROTOCOLS.map(|protocol| service(pair, protocol)));
+    Rig::new(&all.collect::<Vec<_>>())
 }
 
 /// Everything a client may send: also what would not get any further, and what is longer than a frame of
@@ -54,23 +54,20 @@ fn packets(pair: Pair, protocol: Protocol, first: &Frame) -> Vec<(&'static str, 
 
 /// Runs flows of every kind; `after` says what a frame becomes.
 fn run(mode: ForwardingMode, after: impl Fn(&Frame, Pair) -> Frame) {
-    for pair in Pair::ALL {
-        if impossible(mode, pair).is_some() {
-            continue;
-        }
-        let rig = rig(mode, pair);
+    let rig = rig(mode);
+    for pair in pairs(mode) {
         let mut port = 0;
         for (protocol, tags) in PROTOCOLS
             .into_iter()
             .flat_map(|p| Tags::ALL.map(|t| (p, t)))
         {
-            let example = first(protocol, client(pair.client, 1), vip(pair.client, 80));
+            let example = first(protocol, client(pair.client, 1), pair.vip());
             let example = example.tags(tags.header());
             for (what, frame) in packets(pair, protocol, &example) {
                 port += 1;
-                let frame = frame.between(client(pair.client, port), vip(pair.client, 80));
+                let frame = frame.between(client(pair.client, port), pair.vip());
                 let what = format!("{mode}, {pair}, {protocol}, {tags:?}: {what}");
-                let backend = backend_name(protocol);
+                let backend = &format!("{}-1", name(pair, protocol));
                 let row = |what: &str| {
                     let after = after(&frame, pair);
                     Case::passed(what, &frame, &after, Reason::Local).counted(&frame, backend)
@@ -102,6 +99,6 @@ fn nat_gives_the_packet_the_backends_address() {
     run(ForwardingMode::Nat, |frame, pair| {
         frame
             .clone()
-            .between(frame.source(), backend(pair.backend, 8080))
+            .between(frame.source(), pair.backend(ForwardingMode::Nat))
     });
 }

@@ -7,13 +7,13 @@
 mod congestion;
 mod decapsulation;
 mod encapsulation;
-mod expected;
+pub(crate) mod expected;
 mod families;
-mod forwarding;
+pub(crate) mod forwarding;
 mod impossible;
 mod local;
-mod network;
+pub(crate) mod network;
 mod routes;
-mod stand;
-mod table;
+pub(crate) mod stand;
+pub(crate) mod table;
 mod tunnel_ends;

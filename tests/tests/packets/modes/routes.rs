@@ -9,8 +9,8 @@ use lvs_tests::{
 
 use super::{
     expected::translated,
-    network::{DMZ, DMZ_MAC, Tags, backend, client, first, near, next, vip},
-    stand::{service, two_interfaces},
+    network::{DMZ, DMZ_MAC, Tags, client, first, next},
+    stand::{rig, two_interfaces},
     table::{Pair, impossible},
 };
 
@@ -57,17 +57,15 @@ fn way_back(request: &Frame, tags: Tags) -> (Hop, Xdp) {
     (router, Xdp::Redirect)
 }
 
-fn check(mode: ForwardingMode, pair: Pair) {
-    let mut rig = Rig::new(&[service(mode, pair, near(pair.backend))]);
-    rig.add_interface(DMZ, DMZ_MAC).expect("another interface");
+fn check(rig: &Rig, mode: ForwardingMode, pair: Pair) {
     for (port, tags) in (1..).zip(Tags::ALL) {
         let what = format!("{mode}, {pair}, {tags:?}");
-        let (client, vip) = (client(pair.client, port), vip(pair.client, 80));
+        let (client, vip) = (client(pair.client, port), pair.vip());
         let request = first(Tcp, client, vip).tags(tags.header());
         let (verdict, after) = rig.walk_by(INGRESS, &request.bytes()).expect("a walk");
         assert_eq!(verdict, Xdp::Tx, "{what}");
         let origin = source(&after).expect("a packet of TCP");
-        let answer = next(Tcp, backend(pair.backend, 8080), origin);
+        let answer = next(Tcp, pair.backend(mode), origin);
         let (hop, verdict) = way_back(&request, tags);
         let sent = match verdict {
             Xdp::Tx => answer.clone().tags(tags.header()),
@@ -84,10 +82,12 @@ fn check(mode: ForwardingMode, pair: Pair) {
 fn answers_go_where_the_host_routes_them() {
     let done = host().run(|| {
         for mode in [ForwardingMode::Nat, ForwardingMode::FullNat] {
-            for pair in Pair::ALL {
-                if impossible(mode, pair).is_none() {
-                    check(mode, pair);
-                }
+            let pairs = Pair::ALL.into_iter();
+            let pairs: Vec<_> = pairs.filter(|p| impossible(mode, *p).is_none()).collect();
+            let mut rig = rig(mode, &pairs);
+            rig.add_interface(DMZ, DMZ_MAC).expect("another interface");
+            for pair in pairs {
+                check(&rig, mode, pair);
             }
         }
         Ok(())

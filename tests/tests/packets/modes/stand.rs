@@ -1,8 +1,8 @@
-//! The program with a service for every cell of a mode and a pair, and a tally of what it has to count.
+//! The program with a service for every cell of a test, and a tally of what it has to count.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use lvs_common::{Family, ForwardingMode, Protocol, Reason};
+use lvs_common::{Family, ForwardingMode, Protocol, Reason, map::Notice};
 use lvs_tests::{
     lab::{Namespace, command::output},
     packet::{
@@ -10,8 +10,10 @@ use lvs_tests::{
     },
 };
 
+use crate::errors::told::MANY;
+
 use super::{
-    network::{Arms, DMZ, DMZ_MAC, backend, balancer, local, sender, vip},
+    network::{Arms, DMZ, DMZ_MAC, balancer, local, near, sender},
     table::{Cell, Pair},
 };
 
@@ -32,19 +34,30 @@ pub(crate) fn end_tunnels(rig: &mut Rig) {
     }
 }
 
-/// A service of a mode and a pair, with one backend behind this hop: TCP, port 80.
+/// A service of a mode and a pair, with one backend behind this hop: TCP.
 pub(crate) fn service(mode: ForwardingMode, pair: Pair, hop: Hop) -> ServiceSpec {
-    let port = if mode.translates() { 8080 } else { 80 };
     let spec = BackendSpec {
         mode,
-        address: Some(backend(pair.backend, port)),
+        address: Some(pair.backend(mode)),
         ..BackendSpec::behind(hop)
     };
+    let name = pair.web().trim_end_matches("-1");
     ServiceSpec {
         locals: vec![local(pair.backend)],
-        ..ServiceSpec::new("web", Protocol::Tcp, vip(pair.client, 80), [spec])
+        ..ServiceSpec::new(name, Protocol::Tcp, pair.vip(), [spec])
     }
 }
+
+/// The program with such a service for each of these pairs, with all backends next to the clients.
+pub(crate) fn rig(mode: ForwardingMode, pairs: &[Pair]) -> Rig {
+    let services = pairs
+        .iter()
+        .map(|pair| service(mode, *pair, near(pair.backend)));
+    Rig::new(&services.collect::<Vec<_>>())
+}
+
+/// Half buckets of either family: plenty for a flow of every cell.
+const HALVES: u32 = 2_048;
 
 /// A rig, and what its counters have to show.
 pub(crate) struct Stand {
@@ -52,27 +65,28 @@ pub(crate) struct Stand {
     before: State,
     tally: Changes,
     /// Headers with an identification of their own so far, by service.
-    numbered: BTreeMap<&'static str, u16>,
+    numbered: BTreeMap<String, u16>,
 }
 
 impl Stand {
-    pub(crate) fn new(mode: ForwardingMode, pair: Pair) -> Self {
-        let mut services: Vec<ServiceSpec> = Vec::new();
-        for cell in Cell::all(mode, pair) {
-            if services.iter().any(|known| known.name == cell.service()) {
-                continue;
-            }
+    /// With the services of these cells.
+    pub(crate) fn new(cells: &[Cell]) -> Self {
+        let mut services = BTreeMap::new();
+        for cell in cells {
+            let name = cell.service();
             let backend = BackendSpec {
-                mode,
+                mode: cell.mode,
                 address: Some(cell.backend()),
                 ..BackendSpec::behind(cell.hop())
             };
-            services.push(ServiceSpec {
-                locals: vec![local(pair.backend)],
-                ..ServiceSpec::new(cell.service(), cell.protocol, cell.vip(), [backend])
-            });
+            let service = ServiceSpec {
+                locals: vec![local(cell.pair.backend)],
+                ..ServiceSpec::new(&name, cell.protocol, cell.vip(), [backend])
+            };
+            services.insert(name, service);
         }
-        let mut rig = Rig::new(&services);
+        let services: Vec<ServiceSpec> = services.into_values().collect();
+        let mut rig = Rig::with_halves(&services, HALVES);
         rig.add_interface(DMZ, DMZ_MAC).expect("another interface");
         end_tunnels(&mut rig);
         Self {
@@ -170,6 +184,30 @@ impl Stand {
         self.becomes(what, by, frame, (Xdp::Drop, reason), frame);
     }
 
+    /// Has senders told what becomes of their packets.
+    pub(crate) fn tell_all(&mut self) {
+        self.rig.allow_notices(MANY, MANY).expect("a rate");
+    }
+
+    /// The frame must be left to the host as it is.
+    pub(crate) fn passes(&mut self, what: &str, by: u32, frame: &Frame) {
+        let outcome = (Xdp::Pass, Reason::OtherProtocol);
+        self.becomes(what, by, frame, outcome, frame);
+    }
+
+    /// The packet must end here for this reason, and its sender get this message.
+    pub(crate) fn tells(
+        &mut self,
+        what: &str,
+        by: u32,
+        frame: &Frame,
+        message: &Frame,
+        (reason, notice): (Reason, Notice),
+    ) {
+        self.becomes(what, by, frame, (Xdp::Tx, reason), message);
+        self.count(format!("notice.{}", notice.as_str()), 1);
+    }
+
     fn becomes(
         &mut self,
         what: &str,
@@ -193,6 +231,12 @@ impl Stand {
     /// All counters must show what was tallied.
     pub(crate) fn finish(self) {
         let state = self.rig.state().expect("the counters");
-        assert_eq!(state.since(&self.before), self.tally, "\n{state}");
+        let changes = state.since(&self.before);
+        let names = changes.keys().chain(self.tally.keys());
+        let wrong: BTreeMap<_, _> = names
+            .map(|name| (name, (changes.get(name), self.tally.get(name))))
+            .filter(|(_, (counted, tallied))| counted != tallied)
+            .collect();
+        assert!(wrong.is_empty(), "counted and tallied: {wrong:#?}\n{state}");
     }
 }

@@ -1,6 +1,6 @@
 //! The cells: mode, families of client and backend, protocol, tags before and after, arms.
 
-use std::{fmt, net::SocketAddr};
+use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
 use lvs_common::{Family, ForwardingMode, Protocol};
 use lvs_tests::packet::{Frame, Hop};
@@ -37,6 +37,26 @@ impl Pair {
     pub(crate) fn crosses(self) -> bool {
         self.client != self.backend
     }
+
+    fn number(self) -> u16 {
+        2 * u16::from(self.client == Family::Ipv6) + u16::from(self.backend == Family::Ipv6)
+    }
+
+    /// Name of the single backend of [`service`](super::stand::service).
+    pub(crate) fn web(self) -> &'static str {
+        ["web44-1", "web46-1", "web64-1", "web66-1"][usize::from(self.number())]
+    }
+
+    /// Address and port of that service.
+    pub(crate) fn vip(self) -> SocketAddr {
+        vip(self.client, 80 + self.number())
+    }
+
+    /// Those of that backend.
+    pub(crate) fn backend(self, mode: ForwardingMode) -> SocketAddr {
+        let first = if mode.translates() { 8_080 } else { 80 };
+        backend(self.backend, first + self.number())
+    }
 }
 
 impl fmt::Display for Pair {
@@ -71,23 +91,14 @@ pub(crate) struct Cell {
     pub(crate) arms: Arms,
 }
 
-/// Services of a mode and a pair, by protocol, tags of the network, and arms.
-const NAMES: [&str; 12] = [
-    "tcp-untagged-one",
-    "tcp-untagged-two",
-    "tcp-vlan-one",
-    "tcp-vlan-two",
-    "tcp-qinq-one",
-    "tcp-qinq-two",
-    "udp-untagged-one",
-    "udp-untagged-two",
-    "udp-vlan-one",
-    "udp-vlan-two",
-    "udp-qinq-one",
-    "udp-qinq-two",
-];
-
 impl Cell {
+    /// All of a mode.
+    pub(crate) fn of_mode(mode: ForwardingMode) -> Vec<Self> {
+        let pairs = Pair::ALL.into_iter();
+        let possible = pairs.filter(|pair| impossible(mode, *pair).is_none());
+        possible.flat_map(|pair| Self::all(mode, pair)).collect()
+    }
+
     /// All of a mode and a pair.
     pub(crate) fn all(mode: ForwardingMode, pair: Pair) -> Vec<Self> {
         let mut cells = Vec::new();
@@ -109,26 +120,45 @@ impl Cell {
         cells
     }
 
-    fn number(self) -> usize {
-        let protocol = usize::from(self.protocol != Protocol::Tcp);
-        6 * protocol + 2 * self.network as usize + self.arms as usize
+    /// Number of its service.
+    fn number(self) -> u16 {
+        let mut number = self.mode as u16;
+        for (is_so, choice, choices) in [
+            (self.pair.client == Family::Ipv6, 1, 2),
+            (self.pair.backend == Family::Ipv6, 1, 2),
+            (self.protocol == Protocol::Udp, 1, 2),
+            (true, self.network as u16, 3),
+            (true, self.arms as u16, 2),
+        ] {
+            number = number * choices + choice * u16::from(is_so);
+        }
+        number
     }
 
     /// Name of its service, which it shares with cells of other tags before.
-    pub(crate) fn service(self) -> &'static str {
-        NAMES[self.number()]
+    pub(crate) fn service(self) -> String {
+        let Self {
+            mode,
+            pair,
+            protocol,
+            network,
+            arms,
+            ..
+        } = self;
+        let (from, to) = (pair.client.as_str(), pair.backend.as_str());
+        format!("{mode}:{from}:{to}:{protocol}:{network:?}:{arms:?}")
     }
 
     /// Address and port of that service.
     pub(crate) fn vip(self) -> SocketAddr {
-        vip(self.pair.client, 8_000 + self.number() as u16)
+        vip(self.pair.client, 8_000 + self.number())
     }
 
     /// Those of its backend.
     pub(crate) fn backend(self) -> SocketAddr {
         let port = match self.mode {
             ForwardingMode::Dr | ForwardingMode::Tun => self.vip().port(),
-            _ => 9_000 + self.number() as u16,
+            _ => 9_000 + self.number(),
         };
         backend(self.pair.backend, port)
     }
@@ -151,12 +181,24 @@ impl fmt::Display for Cell {
 
 /// What a packet must be for a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Carrier {
+pub(crate) enum Carrier {
     Any,
     Ipv4,
     Ipv6,
     /// A datagram over IPv4: in IPv6 there must be a checksum (RFC 8200).
     Udp4,
+}
+
+impl Carrier {
+    /// Whether a packet of this family and protocol is that.
+    pub(crate) fn fits(self, family: Family, protocol: Protocol) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Ipv4 => family == Family::Ipv4,
+            Self::Ipv6 => family == Family::Ipv6,
+            Self::Udp4 => family == Family::Ipv4 && protocol == Protocol::Udp,
+        }
+    }
 }
 
 type Load = (&'static str, Carrier, fn(Frame) -> Frame);
@@ -191,13 +233,8 @@ pub(crate) fn loads(
     protocol: Protocol,
     frame: &Frame,
 ) -> Vec<(&'static str, Frame)> {
-    let fits = |carrier| match carrier {
-        Carrier::Any => true,
-        Carrier::Ipv4 => family == Family::Ipv4,
-        Carrier::Ipv6 => family == Family::Ipv6,
-        Carrier::Udp4 => family == Family::Ipv4 && protocol == Protocol::Udp,
-    };
-    let chosen = LOADS.iter().filter(|(_, carrier, _)| fits(*carrier));
+    let all = LOADS.iter();
+    let chosen = all.filter(|(_, carrier, _)| carrier.fits(family, protocol));
     chosen
         .map(|(what, _, load)| (*what, load(frame.clone())))
         .collect()
@@ -208,19 +245,20 @@ fn every_cell_is_there_or_cannot_be() {
     let all =
         ForwardingMode::ALL.len() * FAMILIES.len().pow(2) * Cell::all(ForwardingMode::Dr, V4).len();
     assert_eq!(all, 4 * 4 * 2 * 3 * 3 * 2);
-    let services = |cells: &[Cell]| -> std::collections::BTreeSet<_> {
-        cells.iter().copied().map(Cell::service).collect()
-    };
     let mut there = 0;
+    let (mut names, mut vips) = (BTreeSet::new(), BTreeSet::new());
     for (mode, pair) in ForwardingMode::ALL
         .iter()
         .flat_map(|m| Pair::ALL.map(|p| (*m, p)))
     {
         let cells = Cell::all(mode, pair);
-        assert_eq!(services(&cells).len(), NAMES.len());
         if impossible(mode, pair).is_none() {
             there += cells.len();
         }
+        names.extend(cells.iter().map(|cell| cell.service()));
+        vips.extend(cells.iter().map(|cell| cell.vip()));
     }
     assert_eq!((there, all - there), (432, 144));
+    // Of each combination without the tags before.
+    assert_eq!((names.len(), vips.len()), (all / 3, all / 3));
 }

@@ -6,21 +6,17 @@ use lvs_common::{Family, ForwardingMode, Protocol, Reason};
 use lvs_tests::packet::{Case, Frame, IpHeader, Rig};
 
 use super::{
-    network::{FAMILIES, Tags, balancer, client, first, in_tunnel, near, sender, vip},
-    stand::{end_tunnels, service},
+    network::{FAMILIES, Tags, balancer, client, first, in_tunnel, near, sender},
+    stand::{self, end_tunnels},
     table::{Pair, V4, V6},
 };
 
-fn rig(pair: Pair) -> Rig {
-    Rig::new(&[service(ForwardingMode::Dr, pair, near(pair.backend))])
+fn rig() -> Rig {
+    stand::rig(ForwardingMode::Dr, &[V4, V6])
 }
 
 fn opening(pair: Pair, port: u16) -> Frame {
-    first(
-        Protocol::Tcp,
-        client(pair.client, port),
-        vip(pair.client, 80),
-    )
+    first(Protocol::Tcp, client(pair.client, port), pair.vip())
 }
 
 fn address(text: &str) -> IpAddr {
@@ -54,9 +50,9 @@ fn only_sources_that_are_allowed_come_in() {
         // 198.51.100.7 stands in a key as these four bytes do.
         "c633:6407::",
     ];
+    let mut rig = rig();
+    end_tunnels(&mut rig);
     for pair in [V4, V6] {
-        let mut rig = rig(pair);
-        end_tunnels(&mut rig);
         let family = |source: IpAddr| {
             if source.is_ipv4() {
                 Family::Ipv4
@@ -71,11 +67,11 @@ fn only_sources_that_are_allowed_come_in() {
             let case = Case::sent(
                 format!("{pair}: {text}"),
                 &inner,
-                "web-1",
+                pair.web(),
                 &near(pair.backend),
             );
             let case = case.arriving(&inner.clone().within(outer));
-            rig.run([case.opens_active("web-1")]);
+            rig.run([case.opens_active(pair.web())]);
         }
         for (text, tags) in OUT
             .into_iter()
@@ -93,16 +89,16 @@ fn only_sources_that_are_allowed_come_in() {
 #[test]
 fn every_source_of_a_family_says_nothing_of_the_other() {
     for (allowed, other) in [(Family::Ipv4, Family::Ipv6), (Family::Ipv6, Family::Ipv4)] {
-        let mut rig = rig(V4);
+        let mut rig = rig();
         for family in FAMILIES {
             rig.end_tunnels(balancer(family)).expect("an endpoint");
         }
         let all = rig.datapath.allow_tunnels(sender(allowed), 0);
         all.expect("a prefix");
         let inner = opening(V4, 1);
-        let comes_in = Case::sent(allowed, &inner, "web-1", &near(Family::Ipv4))
+        let comes_in = Case::sent(allowed, &inner, V4.web(), &near(Family::Ipv4))
             .arriving(&in_tunnel(inner.clone(), allowed))
-            .opens_active("web-1");
+            .opens_active(V4.web());
         let frame = in_tunnel(inner, other).bytes();
         rig.run([
             comes_in,
@@ -114,15 +110,17 @@ fn every_source_of_a_family_says_nothing_of_the_other() {
 /// Tunnels to other machines, and to this one's host.
 #[test]
 fn tunnels_that_end_elsewhere_pass() {
+    let mut rig = rig();
+    let passes = |pair: Pair, tunnel: Family, what: &str, frame: &Frame| {
+        let what = format!("{pair} within {tunnel}: {what}");
+        Case::untouched(what, frame.bytes(), Reason::OtherProtocol)
+    };
     for (pair, tunnel) in pairs_in_tunnels() {
-        let mut rig = rig(pair);
         let frame = in_tunnel(opening(pair, 1), tunnel);
-        let passes = |what: &str, frame: &Frame| {
-            let what = format!("{pair} within {tunnel}: {what}");
-            Case::untouched(what, frame.bytes(), Reason::OtherProtocol)
-        };
-        rig.run([passes("no tunnel ends here", &frame)]);
-        end_tunnels(&mut rig);
+        rig.run([passes(pair, tunnel, "no tunnel ends here", &frame)]);
+    }
+    end_tunnels(&mut rig);
+    for (pair, tunnel) in pairs_in_tunnels() {
         for to in [
             "10.0.1.2",
             "10.0.0.29",
@@ -133,7 +131,7 @@ fn tunnels_that_end_elsewhere_pass() {
             let to = address(to);
             if to.is_ipv4() == (tunnel == Family::Ipv4) {
                 let elsewhere = opening(pair, 1).within(IpHeader::new(sender(tunnel), to));
-                rig.run([passes(&to.to_string(), &elsewhere)]);
+                rig.run([passes(pair, tunnel, &to.to_string(), &elsewhere)]);
             }
         }
     }
@@ -142,9 +140,9 @@ fn tunnels_that_end_elsewhere_pass() {
 /// What the balancer gets for itself at the same address.
 #[test]
 fn other_packets_to_an_endpoint_pass() {
-    for (pair, family) in [(V4, Family::Ipv4), (V6, Family::Ipv6)] {
-        let mut rig = rig(pair);
-        end_tunnels(&mut rig);
+    let mut rig = rig();
+    end_tunnels(&mut rig);
+    for family in FAMILIES {
         for protocol in [Protocol::Tcp, Protocol::Udp] {
             let to = std::net::SocketAddr::new(balancer(family), 22);
             let frame = first(protocol, client(family, 1), to).bytes();
