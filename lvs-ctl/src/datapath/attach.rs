@@ -36,6 +36,12 @@ pub enum AttachError {
     /// The driver has no XDP, or not for how the interface is set up.
     #[error("its driver does not take XDP programs: {0}")]
     Unsupported(io::Error),
+    /// Packets may be longer than what the driver has room for beside a program.
+    #[error("its MTU is more than the driver takes with XDP: {0}")]
+    MtuTooLarge(io::Error),
+    /// The interface has fewer queues than that needs.
+    #[error("it has too few queues for XDP: {0}")]
+    TooFewQueues(io::Error),
     /// There is a program already.
     #[error("another XDP program is attached to it")]
     Busy,
@@ -95,13 +101,14 @@ impl<'a> Attacher<'a> {
     }
 }
 
-/// The kernel's answer in words (`dev_xdp_attach` in `net/core/dev.c`, and the drivers' set-up).
+/// The kernel's answer in words (`dev_xdp_attach` in `net/core/dev.c`, and the drivers' set-up). Of an MTU that
+/// is too large veth says `ERANGE`; other drivers say what they say of anything that is not as they need it.
 fn of_errno(error: io::Error) -> AttachError {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EBUSY | Errno::EEXIST) => AttachError::Busy,
-        Some(Errno::EOPNOTSUPP | Errno::ERANGE | Errno::EINVAL | Errno::ENOSPC) => {
-            AttachError::Unsupported(error)
-        }
+        Some(Errno::ERANGE) => AttachError::MtuTooLarge(error),
+        Some(Errno::ENOSPC) => AttachError::TooFewQueues(error),
+        Some(Errno::EOPNOTSUPP | Errno::EINVAL) => AttachError::Unsupported(error),
         _ => AttachError::Other(error.into()),
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use lvs_common::{Reason, Verdict};
 use tokio::runtime::Builder;
 
-use super::{endpoint, interfaces, privileges, stop::Stop};
+use super::{endpoint, interfaces, offloads::Purpose, privileges, stop::Stop};
 use crate::{
     config::{Prefix, XdpMode},
     datapath::{Decap, StatsReader},
@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
 
 async fn take_out(options: &Options) -> Result<Outcome> {
     let mut stop = Stop::new()?;
-    let found = interfaces::find(&options.interfaces).await?;
+    let found = interfaces::find(&options.interfaces, options.xdp).await?;
     let from: Vec<_> = options
         .from
         .iter()
@@ -58,7 +58,12 @@ async fn take_out(options: &Options) -> Result<Outcome> {
     let mut decap = Decap::load(&options.endpoints, &from)?;
     endpoint::warn_of_missing(&options.endpoints).await?;
     endpoint::warn_of_host(&options.interfaces, &options.endpoints).await?;
-    interfaces::attach(&mut decap.attacher(), &found, options.xdp)?;
+    interfaces::attach(
+        &mut decap.attacher(),
+        &found,
+        options.xdp,
+        Purpose::TakesOut,
+    )?;
     let endpoints: Vec<_> = options.endpoints.iter().map(ToString::to_string).collect();
     log::info!(
         "taking packets out of tunnels to {} on {}",

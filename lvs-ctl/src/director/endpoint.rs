@@ -110,6 +110,7 @@ mod tests {
             xdp: None,
             kind: kind.map(str::to_owned),
             vlan: None,
+            lower: None,
             master: None,
         }
     }

@@ -1,7 +1,12 @@
 //! The interfaces that a program is attached to.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
+use super::{
+    links,
+    offloads::{Purpose, Surroundings},
+    refusal,
+};
 use crate::{
     config::XdpMode,
     datapath::{AttachError, AttachMode, Attacher},
@@ -13,14 +18,18 @@ use crate::{
 pub(super) struct Interface {
     link: Link,
     mac: [u8; 6],
+    /// The other end of a veth, where it can be seen.
+    end: Option<Link>,
+    surroundings: Surroundings,
 }
 
-/// Looks up the interfaces of these names.
+/// Looks up the interfaces of these names, for a program that is to be attached in this mode.
 ///
 /// # Errors
-/// If one does not exist, is not Ethernet, or has an XDP program already.
-pub(super) async fn find(names: &[String]) -> Result<Vec<Interface>> {
+/// If one does not exist, is not Ethernet, has an XDP program already, or is set up so that XDP cannot work.
+pub(super) async fn find(names: &[String], mode: XdpMode) -> Result<Vec<Interface>> {
     let handle = net::connect()?;
+    let all = net::links(&handle).await?;
     let mut found = Vec::new();
     for name in names {
         let link = net::link_by_name(&handle, name).await?;
@@ -33,7 +42,14 @@ pub(super) async fn find(names: &[String]) -> Result<Vec<Interface>> {
         if !link.up {
             log::warn!("{name} is down; type: ip link set {name} up");
         }
-        found.push(Interface { link, mac });
+        let surroundings = Surroundings::of(&link, &all)?;
+        surroundings.check(mode)?;
+        found.push(Interface {
+            mac,
+            end: links::other_end(&link, &all).cloned(),
+            surroundings,
+            link,
+        });
     }
     Ok(found)
 }
@@ -52,7 +68,7 @@ fn busy(name: &str, xdp: Option<net::AttachedXdp>) -> String {
     }
 }
 
-/// Attaches the program to all of them.
+/// Attaches the program to all of them, and says what is around them that its work suffers from.
 ///
 /// # Errors
 /// If one refuses; dropping what the attacher is of detaches the others.
@@ -60,40 +76,56 @@ pub(super) fn attach(
     attacher: &mut Attacher<'_>,
     interfaces: &[Interface],
     mode: XdpMode,
+    purpose: Purpose,
 ) -> Result<()> {
-    for Interface { link, mac } in interfaces {
+    for Interface { link, mac, .. } in interfaces {
         attacher.set_interface(link.index, *mac, link.mtu)?;
     }
-    for Interface { link, .. } in interfaces {
-        let name = &link.name;
-        let first = match mode {
-            XdpMode::Auto | XdpMode::Native => AttachMode::Native,
-            XdpMode::Generic => AttachMode::Generic,
-        };
-        let attached = match attacher.attach(link.index, first) {
-            Err(AttachError::Unsupported(reason)) if mode == XdpMode::Auto => {
-                log::warn!(
-                    "{name} runs in generic mode, at a fraction of the speed: its driver does not \
-                     take XDP programs ({reason})"
-                );
-                attacher.attach(link.index, AttachMode::Generic)
-            }
-            attached => attached,
-        };
-        attached.map_err(|error| explain(name, mode, error))?;
+    for interface in interfaces {
+        let attached = attach_one(attacher, interface, mode)?;
+        for remark in interface.surroundings.remarks(attached, purpose) {
+            remark.log();
+        }
     }
     Ok(())
 }
 
-fn explain(name: &str, mode: XdpMode, error: AttachError) -> anyhow::Error {
-    let hint = match &error {
-        AttachError::Busy => return anyhow::anyhow!("{}; stop that first", busy(name, None)),
-        AttachError::Unsupported(_) if mode == XdpMode::Native => {
-            "; mode generic works on any interface, at a fraction of the speed"
-        }
-        AttachError::Unsupported(_) | AttachError::Other(_) => "",
+/// Attaches it to one; this is where it runs.
+fn attach_one(
+    attacher: &mut Attacher<'_>,
+    interface: &Interface,
+    mode: XdpMode,
+) -> Result<AttachMode> {
+    let Interface { link, end, .. } = interface;
+    let first = match mode {
+        XdpMode::Auto | XdpMode::Native => AttachMode::Native,
+        XdpMode::Generic => AttachMode::Generic,
     };
-    anyhow::Error::new(error).context(format!("cannot attach to {name}{hint}"))
+    let Err(error) = attacher.attach(link.index, first) else {
+        return Ok(first);
+    };
+    let name = &link.name;
+    let reason = refusal::of_driver(&error, link, end.as_ref());
+    match (reason, mode) {
+        (Some(reason), XdpMode::Auto) => {
+            log::warn!("{name} runs in generic mode, at a fraction of the speed: {reason}");
+            let attached = attacher.attach(link.index, AttachMode::Generic);
+            attached.map_err(|error| explain(name, error))?;
+            Ok(AttachMode::Generic)
+        }
+        (Some(reason), XdpMode::Native) => Err(anyhow!(
+            "cannot attach to {name}: {reason}; mode generic works on any interface, at a fraction of the \
+             speed"
+        )),
+        _ => Err(explain(name, error)),
+    }
+}
+
+fn explain(name: &str, error: AttachError) -> anyhow::Error {
+    match error {
+        AttachError::Busy => anyhow!("{}; stop that first", busy(name, None)),
+        other => anyhow::Error::new(other).context(format!("cannot attach to {name}")),
+    }
 }
 
 /// Their indices.

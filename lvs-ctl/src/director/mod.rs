@@ -7,9 +7,12 @@ pub mod decap;
 mod endpoint;
 mod fleet;
 mod interfaces;
+mod links;
+mod offloads;
 mod pressure;
 mod privileges;
 mod reach;
+mod refusal;
 mod room;
 mod routing;
 mod settings;
@@ -30,6 +33,7 @@ use crate::{
     net::Resolver,
 };
 use fleet::Fleet;
+use offloads::Purpose;
 use pressure::Pressure;
 use stop::Stop;
 
@@ -62,7 +66,7 @@ pub fn run(config: &Config, options: &Options) -> Result<()> {
 
 async fn direct(config: &Config, options: &Options) -> Result<()> {
     let mut stop = Stop::new()?;
-    let interfaces = interfaces::find(&config.interfaces).await?;
+    let interfaces = interfaces::find(&config.interfaces, config.xdp).await?;
     let pins = Pins::take(&options.pin_dir)?;
     let mut fleet = Fleet::new(config)?;
     let mut datapath = Datapath::load(fleet.sizes(), options.trace)?;
@@ -87,7 +91,12 @@ async fn direct(config: &Config, options: &Options) -> Result<()> {
         }
         datapath.pin(&pins)?;
         datapath.pin_programs(&pins)?;
-        interfaces::attach(&mut datapath.attacher(), &interfaces, config.xdp)?;
+        interfaces::attach(
+            &mut datapath.attacher(),
+            &interfaces,
+            config.xdp,
+            Purpose::of(config),
+        )?;
         log::info!(
             "forwarding {} on {}",
             fleet.summary(),

@@ -32,6 +32,9 @@ pub struct Link {
     pub kind: Option<String>,
     /// For a VLAN interface, what it stands for.
     pub vlan: Option<Vlan>,
+    /// The index of the interface that a VLAN or macvlan stands on, or of a veth's other end; none if that is in
+    /// another network namespace.
+    pub lower: Option<u32>,
     /// The index of the bridge, bond or VRF that this interface is a port of.
     pub master: Option<u32>,
 }
@@ -131,10 +134,11 @@ impl From<&LinkMessage> for Link {
             xdp: None,
             kind: None,
             vlan: None,
+            lower: None,
             master: None,
         };
         let ethernet = message.header.link_layer_type == LinkLayerType::Ether;
-        let (mut lower, mut vlan_id) = (None, None);
+        let (mut below, mut elsewhere, mut vlan_id) = (None, false, None);
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
@@ -142,7 +146,8 @@ impl From<&LinkMessage> for Link {
                     link.mac = bytes.as_slice().try_into().ok();
                 }
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
-                LinkAttribute::Link(index) => lower = Some(*index),
+                LinkAttribute::Link(index) => below = Some(*index),
+                LinkAttribute::LinkNetNsId(_) => elsewhere = true,
                 LinkAttribute::Controller(index) => link.master = Some(*index),
                 LinkAttribute::Xdp(xdp) => link.xdp = attached(xdp),
                 LinkAttribute::LinkInfo(infos) => {
@@ -157,7 +162,8 @@ impl From<&LinkMessage> for Link {
                 _ => {}
             }
         }
-        link.vlan = lower.zip(vlan_id).map(|(parent, id)| Vlan { parent, id });
+        link.lower = below.filter(|_| !elsewhere);
+        link.vlan = below.zip(vlan_id).map(|(parent, id)| Vlan { parent, id });
         link
     }
 }

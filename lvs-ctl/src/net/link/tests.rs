@@ -40,6 +40,7 @@ fn vlan_interface_is_read_whole() {
         xdp: None,
         kind: Some("vlan".to_owned()),
         vlan: Some(Vlan { parent: 3, id: 10 }),
+        lower: Some(3),
         master: Some(9),
     };
     assert_eq!(link, expected);

@@ -21,6 +21,7 @@ fn lb0() -> Link {
         xdp: None,
         kind: None,
         vlan: None,
+        lower: None,
         master: None,
     }
 }
