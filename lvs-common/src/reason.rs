@@ -107,7 +107,7 @@ reasons! {
     TunnelCongested = 23, Drop, "tunnel-congested";
     /// Taken out of a tunnel.
     Decapsulated = 24, Pass, "decapsulated";
-    /// UDP without a checksum, from a backend of IPv4 to a client of IPv6, where there must be one.
+    /// UDP without a checksum between families: IPv6 needs one.
     NoChecksum = 25, Drop, "no-checksum";
     /// Not a tunnel that ends here, on a machine that only ends tunnels.
     NoTunnel = 26, Pass, "no-tunnel";

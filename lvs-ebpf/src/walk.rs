@@ -224,6 +224,8 @@ fn forward<F: Family, K: Tables, X: Frame>(
     let (hops, len) = (packet.network.hops, packet.network.len);
     let (tuple, shape) = (&packet.tuple, packet.shape());
     match target.mode {
+        // Both ends would be this machine: no director says so.
+        NAT | FULL_NAT if target.crosses::<F>() && next_hop.is_local() => Err(Reason::NoNextHop),
         NAT | FULL_NAT if target.crosses::<F>() => {
             may_pass(tables, hops, len, shape.more_across::<F>(), next_hop)?;
             Ok(request_across::<F, K, X>(

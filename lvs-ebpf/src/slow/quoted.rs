@@ -120,6 +120,9 @@ fn to_backend<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
         let origin = Origin(hit.link.note());
         pass(tables, quote.shape, 0, next_hop)?;
         if target.crosses::<F>() {
+            if next_hop.is_local() {
+                return Err(Reason::NoNextHop);
+            }
             let answer = reply_tuple::<F, F::Other, K>(tables, &target, &quote.tuple, origin);
             let answer = answer.ok_or(Reason::Inconsistent)?;
             requote_across::<F, X>(frame, link, &answer, next_hop)
@@ -132,7 +135,9 @@ fn to_backend<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     } else {
         untranslated::<F, K, X>(tables, frame, quote, &target, next_hop)?
     };
-    outcome.interface()?;
+    if !outcome.is_taken() {
+        return Ok(outcome);
+    }
     let bytes = u64::from(quote.shape.packet_len());
     tables.count_packet(target.service, target.id, bytes);
     Ok(outcome)
@@ -148,7 +153,7 @@ fn untranslated<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     next_hop: &NextHop,
 ) -> Result<Outcome, Reason> {
     if next_hop.is_local() {
-        return Err(Reason::Local);
+        return Ok(Outcome::refused(Reason::Local));
     }
     let (tuple, shape, id) = (&quote.tuple, quote.shape, target.id as u16);
     if target.mode != ForwardingMode::Tun as u8 {

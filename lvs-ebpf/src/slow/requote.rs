@@ -45,7 +45,7 @@ impl Quoted {
 
 /// Makes the quoted packet one of the tuple `to`, and sends the error to who sent it: inner and outer
 /// header, the checksums of both and of the message follow. The checksum in what is quoted of the
-/// transport header stays (kernel: `ip_vs_nat_icmp`).
+/// transport header stays (kernel: `ip_vs_nat_icmp`). One for this machine itself is left to the host.
 #[inline(never)]
 pub(super) fn requote<F: Icmp, X: Frame>(
     frame: X,
@@ -54,7 +54,12 @@ pub(super) fn requote<F: Icmp, X: Frame>(
     to: &F::Tuple,
     next_hop: &NextHop,
 ) -> Outcome {
-    let link = next_hop.link_len();
+    let is_local = next_hop.is_local();
+    let link = if is_local {
+        shape.link()
+    } else {
+        next_hop.link_len()
+    };
     let grow = link.cast_signed() - shape.link().cast_signed();
     if grow != 0 && !frame.grow(grow) {
         return Outcome::refused(Reason::NoRoom);
@@ -95,8 +100,12 @@ pub(super) fn requote<F: Icmp, X: Frame>(
         if quoted.is_by_service() {
             outer = outer.and(F::set_source(network, &service));
         }
-        F::take_hop(network, outer);
-        write_link(start, next_hop, F::ETHER_TYPE);
+        if is_local {
+            F::follow(network, outer);
+        } else {
+            F::take_hop(network, outer);
+            write_link(start, next_hop, F::ETHER_TYPE);
+        }
         outer
     };
     let covered = F::covered(readdressed, outer).replace(old_ports.into(), new_ports.into());
@@ -105,5 +114,9 @@ pub(super) fn requote<F: Icmp, X: Frame>(
         let sum: u16 = read(message, icmp::CHECKSUM);
         write(message, icmp::CHECKSUM, covered.apply(sum));
     }
-    Outcome::sent(next_hop)
+    if is_local {
+        Outcome::refused(Reason::Local)
+    } else {
+        Outcome::sent(next_hop)
+    }
 }

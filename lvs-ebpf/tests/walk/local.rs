@@ -1,5 +1,6 @@
 //! Backends that are the balancer itself, and the way back that its host knows.
 
+use etherparse::PacketBuilder;
 use lvs_common::{
     Reason,
     flow::Stage,
@@ -8,7 +9,7 @@ use lvs_common::{
 };
 use lvs_ebpf::{
     Action,
-    host::{Buffer, Memory, Setup, read},
+    host::{Buffer, Memory, Probe, Setup, read},
 };
 
 use crate::farm::{
@@ -90,7 +91,7 @@ fn answers_follow_the_hosts_route() {
         let buffer = Buffer::new(LAN, &request).with_route(gateway(interface));
         assert_eq!(memory.receive(&buffer), Ok(Action::Send));
         let backend = address("10.0.0.17:8080");
-        let answer = lvs_ebpf::host::Probe::tcp(LAN_MAC, backend, Site::Web.client(1), SYN | ACK);
+        let answer = Probe::tcp(LAN_MAC, backend, Site::Web.client(1), SYN | ACK);
         let (outcome, after) = walk(&memory, &answer.frame());
         assert_eq!(outcome, to);
         assert_eq!(after[..6], [2, 0xaa, 0, 0, 0, 9]);
@@ -113,7 +114,7 @@ fn a_route_that_cannot_be_taken_is_none() {
         let buffer = Buffer::new(LAN, &request).with_route(gateway(interface));
         assert_eq!(memory.receive(&buffer), Ok(Action::Send));
         let backend = address("10.0.0.17:8080");
-        let answer = lvs_ebpf::host::Probe::tcp(LAN_MAC, backend, Site::Web.client(1), SYN | ACK);
+        let answer = Probe::tcp(LAN_MAC, backend, Site::Web.client(1), SYN | ACK);
         let (_, after) = walk(&memory, &answer.frame());
         assert_eq!(after[..6], request[6..12]);
     }
@@ -136,5 +137,45 @@ fn nat_does_not_cross_families() {
     let memory = setup.build();
     for site in Site::ALL {
         assert_eq!(refuse(&memory, &site.packet(1, SYN)), Reason::ReplyTaken);
+    }
+}
+
+/// Found by the fuzzer: with a TTL of 0, which is not lowered, and a next hop without an interface.
+#[test]
+fn errors_about_its_answers_are_left_to_the_host() {
+    let memory = balancer(|setup, id| setup.nat(id, Some(8080)));
+    for site in [Site::Web, Site::Web6] {
+        let is_v4 = site.vip().is_ipv4();
+        let request = site.packet(1, SYN).frame();
+        assert_eq!(walk(&memory, &request).0, Err(Reason::Local));
+        let answer = Probe::tcp(LAN_MAC, site.vip(), site.client(1), SYN | ACK);
+        let quote = answer.frame()[14..].to_vec();
+        let builder = PacketBuilder::ethernet2([2, 0xee, 0, 0, 0, 1], LAN_MAC);
+        let mut frame = Vec::new();
+        let written = if is_v4 {
+            let builder = builder.ipv4([192, 0, 2, 1], [10, 0, 0, 29], 0);
+            builder
+                .icmpv4_raw(3, 4, [0, 0, 5, 0])
+                .write(&mut frame, &quote)
+        } else {
+            let vip: std::net::Ipv6Addr = "2001:db8::29".parse().unwrap();
+            let builder = builder.ipv6([0x20; 16], vip.octets(), 0);
+            builder
+                .icmpv6_raw(2, 0, [0, 0, 5, 0])
+                .write(&mut frame, &quote)
+        };
+        written.unwrap();
+        let (outcome, after) = walk(&memory, &frame);
+        assert_eq!(outcome, Err(Reason::Local), "{site:?}");
+        assert_eq!(after[..14], frame[..14]);
+        let (hops, port) = if is_v4 {
+            (14 + 8, 14 + 28 + 20)
+        } else {
+            (14 + 7, 14 + 48 + 40)
+        };
+        assert_eq!(
+            (after[hops], &after[port..port + 2]),
+            (0, &8080_u16.to_be_bytes()[..])
+        );
     }
 }

@@ -14,6 +14,7 @@ use super::{
     fault,
     mutate::{mutate, noise},
     report::{Failure, Report},
+    traffic,
     world::{self, DMZ, LAN, STRANGE},
 };
 
@@ -84,10 +85,10 @@ impl Fuzzer {
         let random = &mut self.random;
         let mut packet = match random.random_range(0..16) {
             0 => noise(random),
-            1..6 => world::packet(random),
+            1..6 => traffic::packet(random),
             _ => {
-                let mut packet = world::packet(random);
-                let other = world::packet(random);
+                let mut packet = traffic::packet(random);
+                let other = traffic::packet(random);
                 mutate(random, &mut packet, &other);
                 packet
             }

@@ -1,9 +1,10 @@
 //! Whether an outcome of the walk is one that it may have: judged from the frame's bytes before and
 //! after, and from the maps, without the walk's own code.
 
-use lvs_common::{Family, MidStream, Protocol, Reason, map::ServiceKey, tcp};
+use lvs_common::{Family, MidStream, Protocol, Reason, Verdict, map::ServiceKey, tcp};
 
 mod sent;
+mod told;
 mod tunnel;
 
 use self::{
@@ -15,7 +16,7 @@ use super::{
     memory::Memory,
     reading::{Reading, read},
 };
-use crate::{Action, kernel::Tables as _};
+use crate::{Action, kernel::Tables as _, slow::is_slow};
 
 /// Checks an outcome against the frame as it came (by the interface `ingress`) and as it is now.
 ///
@@ -35,7 +36,13 @@ pub fn judge(
         Err(expected) => return Err(format!("{outcome:?}, but it must be {expected:?}")),
     };
     let before = stripped.as_deref().unwrap_or(before);
-    if outcome.is_err() && outcome != Err(Reason::Local) && before != after {
+    if read(before, mac) == Err(Reason::OtherProtocol) && told::is_icmp(before) {
+        return told::error(before, after, outcome);
+    }
+    // A frame that somebody could not be told by is cut short, and gone.
+    let told = |reason| is_slow(reason) && reason.verdict() == Verdict::Drop;
+    let is_cut = memory.settings.notices.burst != 0 && outcome.is_err_and(told);
+    if outcome.is_err() && outcome != Err(Reason::Local) && before != after && !is_cut {
         return Err(format!("{outcome:?}, but the frame has changed"));
     }
     let reading = match (read(before, mac), outcome) {
@@ -53,8 +60,18 @@ pub fn judge(
             let policy = memory.mid_stream(service).and_then(MidStream::from_number);
             refused(&reading, policy, reason)
         }
+        (_, Ok(_)) if is_told(memory, &reading, after) => told::notice(before, after),
         (service, Ok(action)) => sent(memory, ingress, service, &reading, before, after, action),
     }
+}
+
+/// Whether what was sent is for the sender of what came, from the balancer itself.
+fn is_told(memory: &Memory, came: &Reading, after: &[u8]) -> bool {
+    if memory.settings.notices.burst == 0 {
+        return false;
+    }
+    let reset = read(after, after.first_chunk().copied());
+    told::is_icmp(after) || reset.is_ok_and(|sent| sent.tuple == came.tuple.reversed())
 }
 
 /// The MAC address of an attached interface.
