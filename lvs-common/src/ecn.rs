@@ -1,5 +1,6 @@
-//! Explicit congestion notification on tunnels (RFC 6040; kernel: `include/net/inet_ecn.h`), in the
-//! TOS byte or traffic class of inner and outer header.
+//! Explicit congestion notification on tunnels, as the kernel does it (`include/net/inet_ecn.h`): in by RFC 3168
+//! section 9.1.1 (full functionality), out by RFC 6040 but for ECT(1). In the TOS byte or traffic class of inner
+//! and outer header.
 
 /// The two bits of it; the other six are the DSCP.
 const MASK: u8 = 0b11;
@@ -36,9 +37,9 @@ pub const fn decapsulated(outer: u8, inner: u8) -> Option<u8> {
 mod tests {
     use super::*;
 
-    /// RFC 6040 figures 3 and 4, for DSCP 46.
+    /// For DSCP 46.
     #[test]
-    fn as_the_rfc_has_it() {
+    fn as_the_kernel_has_it() {
         const EF: u8 = 46 << 2;
         let outer = [0b00, 0b01, 0b10, 0b11].map(|ecn| encapsulated(EF | ecn));
         assert_eq!(outer, [EF, EF | 1, EF | 2, EF | 2]);

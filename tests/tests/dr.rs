@@ -12,7 +12,7 @@ fn wrr_is_exact(vip: IpAddr) {
     let director = Director::start(&segment.balancer.namespace, &yaml).expect("a director");
 
     let web = SocketAddr::new(vip, Farm::HTTP);
-    let tally = http::load(&segment.client.namespace, web, 6000, |_| {
+    let tally = http::load(&segment.client.namespace, web, 10_200, |_| {
         ControlFlow::Continue(())
     })
     .expect("a load");
@@ -25,12 +25,12 @@ fn wrr_is_exact(vip: IpAddr) {
 
     let stats = director.stats().expect("statistics");
     let service = stats.service("web").expect("the service");
-    assert_eq!(service.connections, 6000, "{stats:?}");
+    assert_eq!(service.connections, 10_200, "{stats:?}");
     for ((host, server), expected) in segment
         .backends
         .iter()
         .zip(&farm.http)
-        .zip([3000, 2000, 1000])
+        .zip([5100, 3400, 1700])
     {
         let backend = service
             .backend(host.address(vip.into()))

@@ -44,7 +44,7 @@ fn wrr_is_exact(mode: Mode, vip: IpAddr, family: Family) {
     let director = Director::start(&segment.balancer.namespace, &yaml).expect("a director");
 
     let client = &segment.client.namespace;
-    let tally = http::load(client, web, 6000, |_| ControlFlow::Continue(())).expect("a load");
+    let tally = http::load(client, web, 10_200, |_| ControlFlow::Continue(())).expect("a load");
     assert!(
         tally.failures.is_empty(),
         "{} failed: {:?}\n{:?}",
@@ -58,7 +58,7 @@ fn wrr_is_exact(mode: Mode, vip: IpAddr, family: Family) {
         .backends
         .iter()
         .zip(&farm.http)
-        .zip([3000, 2000, 1000])
+        .zip([5100, 3400, 1700])
     {
         let backend = service.backend(host.address(family)).expect("a backend");
         assert_eq!(backend.connections, expected, "{service:?}");

@@ -14,8 +14,9 @@ use crate::{
 /// Gives a packet of family `F` the header of the other one, with the addresses and ports of `to`, and its
 /// frame the header that the next hop needs. Takes one off the TTL or hop limit.
 ///
-/// IPv4 options go (RFC 7915 section 4.1). A packet of IPv4 says "don't fragment", so that it needs no
-/// identification: a path that is too narrow is told to its sender.
+/// IPv4 options go (RFC 7915 section 4.1). A packet of IPv4 always says "don't fragment", so that it needs no
+/// identification: a path that is too narrow is told to its sender, if that can send as little (section 5.1
+/// lets routers fragment what has up to 1260 bytes).
 #[inline(never)]
 pub fn across<F: Family, X: Frame>(
     frame: X,

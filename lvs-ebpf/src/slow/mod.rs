@@ -154,6 +154,9 @@ fn no_backend<F: Icmp, K: Tables, X: Frame>(
 ) -> Result<Option<Message>, Reason> {
     const DROP: u8 = NoBackend::Drop as u8;
     const RESET: u8 = NoBackend::Reset as u8;
+    let scratch = tables.scratch().ok_or(Reason::Inconsistent)?;
+    // SAFETY: this CPU's; it is a client's packet.
+    unsafe { (*scratch).answerer = 0 };
     let packet = parse::<F, X>(frame, link)?;
     let service = service(tables, &F::service_key(&packet.tuple))?;
     match service.no_backend {

@@ -137,7 +137,8 @@ fn tell<F: Icmp, I: Icmp, K: Tables, X: Frame>(
     }
     // SAFETY: the header was checked when it was read.
     let is_whole = !I::FRAGMENTS || unsafe { I::is_whole(inner.header) };
-    let message = message::<F, I>(complaint, is_whole)?;
+    let may_tell = is_whole || settings.quiet_without_df == 0;
+    let message = message::<F, I>(complaint, may_tell)?;
     let link = complaint.link;
     let macs = link.read_header();
     if !frame.grow(-complaint.before.cast_signed()) {
@@ -159,19 +160,23 @@ fn tell<F: Icmp, I: Icmp, K: Tables, X: Frame>(
 /// The same for the packet within; a packet that is too big may have the size without the tunnel's header.
 ///
 /// # Errors
-/// [`Reason::TooBig`] if nobody is to be told that.
+/// [`Reason::TunnelError`] if nobody is to be told that.
 #[inline(always)]
-fn message<F: Icmp, I: Icmp>(complaint: &Complaint, is_whole: bool) -> Result<Message, Reason> {
+fn message<F: Icmp, I: Icmp>(complaint: &Complaint, may_tell: bool) -> Result<Message, Reason> {
     if complaint.kind == F::TOO_BIG {
         let size = complaint.size.saturating_sub(F::HEADER as u32);
-        if size < I::SMALLEST_MTU || !is_whole {
-            return Err(Reason::TooBig);
+        if size < I::SMALLEST_MTU || !may_tell {
+            return Err(Reason::TunnelError);
         }
         return Ok(Message::new(Notice::TooBig, I::TOO_BIG, size));
     }
-    Ok(if complaint.kind.0 == F::TIME_EXCEEDED.0 {
-        Message::new(Notice::TimeExceeded, I::TIME_EXCEEDED, 0)
+    let kind = complaint.kind.0;
+    if kind == F::TIME_EXCEEDED.0 {
+        Ok(Message::new(Notice::TimeExceeded, I::TIME_EXCEEDED, 0))
+    } else if kind == F::HOST_UNREACHABLE.0 {
+        Ok(Message::new(Notice::Unreachable, I::HOST_UNREACHABLE, 0))
     } else {
-        Message::new(Notice::Unreachable, I::HOST_UNREACHABLE, 0)
-    })
+        // A source quench, for one, is the tunnel's own matter.
+        Err(Reason::TunnelError)
+    }
 }

@@ -9,7 +9,7 @@ use lvs_common::{
     map::{NextHop, Notice},
     tcp::SYN,
 };
-use lvs_ebpf::host::{Buffer, Memory};
+use lvs_ebpf::host::{Buffer, Memory, Setup};
 
 use crate::farm::{LAN, LAN_MAC, MTU, Site, backend_mac, interfaces, only};
 
@@ -29,7 +29,12 @@ const fn source(is_v6: bool) -> &'static str {
 
 /// Tunnels of one family to the only backend of every service.
 fn balancer(is_v6: bool) -> Memory {
+    balancer_with(is_v6, |_| {})
+}
+
+fn balancer_with(is_v6: bool, change: impl FnOnce(&mut Setup)) -> Memory {
     let mut setup = interfaces();
+    change(&mut setup);
     setup.notices(MANY, MANY);
     let end = ip(if is_v6 { "2001:db8::99" } else { "10.0.0.99" });
     for site in Site::ALL {
@@ -197,19 +202,31 @@ fn what_cannot_be_told_passes() {
     }
 }
 
-/// One that may be fragmented is not told (kernel: `ip_vs_in_icmp`), nor of less than the smallest MTU.
+/// Nobody is told of less than the smallest MTU, nor of what is the tunnel's own matter.
 #[test]
-fn who_cannot_heed_it_is_not_told() {
+fn what_nobody_could_heed_is_not_told() {
     let memory = balancer(false);
-    let mut packet = Site::Dns.packet(1, 0).payload(900).frame();
-    packet[NETWORK + 6] = 0;
-    let tunnel = through(&memory, &packet).unwrap();
-    let error = complaint(&tunnel, (3, 4), 1400, 548);
-    assert_eq!(through(&memory, &error), Err(Reason::TooBig));
-
     let tunnel = through(&memory, &Site::Dns6.packet(1, 0).payload(900).frame()).unwrap();
-    let error = complaint(&tunnel, (3, 4), 1299, 548);
-    assert_eq!(through(&memory, &error), Err(Reason::TooBig));
-    let error = complaint(&tunnel, (3, 4), 1300, 548);
-    assert!(through(&memory, &error).is_ok());
+    for (kind, size, told) in [
+        ((3, 4), 1299, false),
+        ((3, 4), 1300, true),
+        ((4, 0), 0, false),
+    ] {
+        let sent = through(&memory, &complaint(&tunnel, kind, size, 548));
+        assert_eq!(sent.is_ok(), told, "{kind:?} {size}");
+        assert!(told || sent == Err(Reason::TunnelError));
+    }
+}
+
+/// As of packets that are too big before the tunnel.
+#[test]
+fn those_without_df_are_told_unless_the_settings_say_no() {
+    for quiet in [false, true] {
+        let memory = balancer_with(false, |setup| setup.quiet_without_df(quiet));
+        let mut packet = Site::Dns.packet(1, 0).payload(900).frame();
+        packet[NETWORK + 6] = 0;
+        let tunnel = through(&memory, &packet).unwrap();
+        let sent = through(&memory, &complaint(&tunnel, (3, 4), 1400, 548));
+        assert_eq!(sent.is_ok(), !quiet);
+    }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use lvs_common::{
-    NoBackend, Reason,
+    NoBackend, Protocol, Reason, Scheduler,
     bucket::{PARTS, Rate},
     map::{NextHop, Notice},
     tcp::{ACK, RST, SYN},
@@ -378,4 +378,27 @@ fn those_without_df_may_be_left_untold() {
         let frame = Site::Dns6.packet(1, 0).payload(1480).frame();
         assert!(told(&memory, &frame).is_ok());
     }
+}
+
+/// Whoever was told last on this CPU: a client hears from the virtual address.
+#[test]
+fn a_client_hears_from_the_virtual_address_after_a_backend_was_told() {
+    let mut setup = with_sites(interfaces(), 1);
+    setup.notices(MANY, MANY);
+    setup.nat(only(Site::Web), Some(8080));
+    let mut hop = NextHop::new(LAN, 1500, CLIENT_MAC, LAN_MAC);
+    hop.source = address("10.0.0.2:1").ip().into();
+    let hop = setup.next_hop(hop);
+    let empty = address("10.0.0.40:80");
+    let id = setup.service(Protocol::Tcp, empty.ip(), 80, Scheduler::Wrr);
+    setup.no_backend(id, NoBackend::Unreachable);
+    let mut memory = setup.build();
+    memory.set_next_hop(only(Site::Web), hop);
+    told(&memory, &Site::Web.packet(1, SYN).frame()).unwrap();
+    let backend = address("10.0.0.17:8080");
+    let answer = Probe::tcp(LAN_MAC, backend, Site::Web.client(1), SYN | ACK).hops(1);
+    told(&memory, &answer.frame()).unwrap();
+    let frame = Probe::tcp(LAN_MAC, Site::Web.client(2), empty, SYN).frame();
+    let sent = told(&memory, &frame).unwrap();
+    assert_error(Site::Web, empty.ip(), &frame, &sent, (3, 3), 0);
 }
