@@ -12,7 +12,7 @@ pub use transport::{Transport, transport};
 
 use lvs_common::Reason;
 
-use crate::atomic::bounded;
+use crate::{atomic::bounded, kernel::Frame};
 
 /// Reads a frame from front to end.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,18 @@ impl Cursor {
         let len = bounded::<0x1_ffff>(u64::from(len)) as usize;
         header.wrapping_add(len) <= self.end
     }
+}
+
+/// Where a frame starts, if it has room for the longest Ethernet header: Linux 6.1 wants to see that before it is
+/// written, whatever else of the frame was checked.
+///
+/// # Errors
+/// [`Reason::Inconsistent`].
+#[inline(always)]
+pub fn start<X: Frame>(frame: X) -> Result<*mut u8, Reason> {
+    Cursor::new(frame.start(), frame.end())
+        .peek::<LONGEST_LINK>()
+        .or(Err(Reason::Inconsistent))
 }
 
 /// Reads a field, in the byte order in which it is on the wire.

@@ -10,7 +10,7 @@ use crate::{
     forward::{Outcome, write_link},
     kernel::Frame,
     packet::{Link, Network},
-    parse::{Cursor, LONGEST_LINK, read, write},
+    parse::{Cursor, LONGEST_LINK, read, start, write},
 };
 
 /// Most bytes that are quoted behind the quoted IP header: with all headers no more than a message of ICMP
@@ -94,7 +94,7 @@ fn try_requote<F: Icmp, T: Icmp, X: Frame>(
         hops: message.outer.hops.wrapping_sub(1),
         identification: None,
     };
-    let start = frame.start();
+    let start = start(frame)?;
     let network = start.wrapping_add(bounded::<31>(u64::from(next_hop.link_len())) as usize);
     let header = network.wrapping_add(T::HEADER);
     let quote = header.wrapping_add(icmp::HEADER);
@@ -122,8 +122,7 @@ fn try_requote<F: Icmp, T: Icmp, X: Frame>(
 /// Reads an error that was read before.
 #[inline(always)]
 fn read_message<F: Icmp, X: Frame>(frame: X, link: u64) -> Result<Message, Reason> {
-    let start = frame.start();
-    let mut cursor = Cursor::new(start, frame.end());
+    let mut cursor = Cursor::new(frame.start(), frame.end());
     let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
     cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
     let (outer, _, _) = F::network(&mut cursor)?;

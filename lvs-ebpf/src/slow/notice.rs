@@ -17,7 +17,7 @@ use crate::{
     gateway::way_back,
     kernel::{Frame, Tables},
     packet::Link,
-    parse::{Cursor, LONGEST_LINK, write},
+    parse::{Cursor, LONGEST_LINK, start, write},
 };
 
 /// TTL or hop limit of what the balancer sends itself (kernel: `IPDEFTTL`).
@@ -123,7 +123,7 @@ fn write_message<F: Icmp, X: Frame>(
     quoted: u32,
     way: &NextHop,
 ) -> Result<(), Reason> {
-    let start = frame.start();
+    let start = start(frame)?;
     let network = start.wrapping_add(bounded::<31>(u64::from(way.link_len())) as usize);
     let header = network.wrapping_add(F::HEADER);
     let quote = header.wrapping_add(icmp::HEADER);

@@ -8,7 +8,7 @@ use crate::{
     forward::{Outcome, write_link},
     kernel::Frame,
     packet::Shape,
-    parse::{read, write},
+    parse::{read, start, write},
 };
 
 /// What is quoted, in one word: a BPF subprogram takes five.
@@ -64,7 +64,9 @@ pub(super) fn requote<F: Icmp, X: Frame>(
     if grow != 0 && !frame.grow(grow) {
         return Outcome::refused(Reason::NoRoom);
     }
-    let start = frame.start();
+    let Ok(start) = start(frame) else {
+        return Outcome::refused(Reason::Inconsistent);
+    };
     let network = start.wrapping_add(bounded::<31>(u64::from(link)) as usize);
     let message = network.wrapping_add(bounded::<63>(u64::from(shape.network())) as usize);
     let inner = message.wrapping_add(icmp::HEADER);

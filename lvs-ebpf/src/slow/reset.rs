@@ -17,7 +17,7 @@ use crate::{
     forward::{Outcome, write_link},
     gateway::way_back,
     kernel::{Frame, Tables},
-    parse::{read, write},
+    parse::{read, start, write},
     walk::parse,
 };
 
@@ -70,7 +70,7 @@ fn try_reset<F: Icmp, K: Tables, X: Frame>(
     if grow != 0 && !frame.grow(grow) {
         return Err(Reason::NoRoom);
     }
-    let start = frame.start();
+    let start = start(frame)?;
     let network = start.wrapping_add(bounded::<31>(u64::from(way.link_len())) as usize);
     let segment = network.wrapping_add(F::HEADER);
     if segment.wrapping_add(TcpHdr::LEN) > frame.end() {
