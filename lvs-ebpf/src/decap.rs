@@ -7,13 +7,12 @@ use lvs_common::{
 };
 
 use crate::{
-    atomic::bounded,
     family::{Family, V4, V6},
     forward::put_link,
     guard::guard,
     kernel::{Frame, Tables},
     packet::Link,
-    parse::{Cursor, LONGEST_LINK, ethernet, read},
+    parse::{Cursor, behind_link, ethernet, read, start},
 };
 
 /// The Ethernet header of a frame after a tunnel's packet was taken out of it, in one word: a BPF
@@ -86,9 +85,7 @@ fn try_strip<O: Family, K: Tables, X: Frame>(
     frame: X,
     link: u64,
 ) -> Result<u64, Reason> {
-    let mut cursor = Cursor::new(frame.start(), frame.end());
-    let outer = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
-    cursor.skip(bounded::<31>(u64::from(outer.len)) as usize);
+    let (mut cursor, outer) = behind_link(frame, link)?;
     // What is wrong with it, the walk says.
     let Ok((network, source, destination)) = O::network(&mut cursor) else {
         return Ok(link);
@@ -110,7 +107,7 @@ fn try_strip<O: Family, K: Tables, X: Frame>(
     }
     // SAFETY: the header was checked when it was read.
     let class = unsafe { O::class(network.header) };
-    let header = network.len - network.payload;
+    let header = network.header_len();
     if network.protocol == V4::PROTOCOL {
         take_out::<V4, X>(frame, &cursor, outer, class, header, network.payload)
     } else {
@@ -150,7 +147,7 @@ fn take_out<I: Family, X: Frame>(
     if !frame.grow(-header.cast_signed()) {
         return Err(Reason::NoRoom);
     }
-    let start = Cursor::new(frame.start(), frame.end()).peek::<LONGEST_LINK>()?;
+    let start = start(frame)?;
     // SAFETY: there are as many bytes by the check above.
     unsafe { put_link(start, &copy, outer.len, I::ETHER_TYPE) };
     Ok(Link {

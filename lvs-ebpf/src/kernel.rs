@@ -185,6 +185,11 @@ pub trait Frame: Copy {
     /// The way that the host would send a packet of `service` to `client`; `None` if it would not, or does not
     /// know the MAC address on the way.
     fn route<F: Family>(self, client: &Address, service: &Address) -> Option<GatewayKey>;
+    /// Its bytes.
+    #[inline(always)]
+    fn size(self) -> u32 {
+        (self.end() as usize).wrapping_sub(self.start() as usize) as u32
+    }
     /// Has it begin so many bytes earlier, or later if they are less than none; whether there is room.
     /// Addresses of its bytes are no longer valid then.
     #[must_use]
@@ -192,6 +197,13 @@ pub trait Frame: Copy {
     /// Has it end so many bytes earlier; whether it has as many. Addresses of its bytes are no longer valid then.
     #[must_use]
     fn trim(self, bytes: u32) -> bool;
+    /// Has it be so many bytes long; whether it had as many. As for [`Frame::trim`].
+    #[inline(always)]
+    #[must_use]
+    fn cut(self, len: u32) -> bool {
+        let rest = self.size().wrapping_sub(len);
+        rest == 0 || self.trim(rest)
+    }
     /// [`slow::sum()`]. The XDP program has this as a global function, see [`Tables::try_claim`].
     #[inline(always)]
     fn sum(self, offset: u32, bytes: u32) -> Delta {

@@ -90,6 +90,14 @@ pub struct Network {
     pub protocol: u8,
 }
 
+impl Network {
+    /// Bytes of the IP header.
+    #[inline(always)]
+    pub const fn header_len(&self) -> u32 {
+        self.len - self.payload
+    }
+}
+
 /// A frame that carries TCP or UDP over IP.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<T: Tuple> {
@@ -136,13 +144,12 @@ impl Shape {
     /// Of a frame's parts.
     #[inline(always)]
     pub const fn new(link: &Link, network: &Network, tcp_flags: u8) -> Self {
-        let header = network.len - network.payload;
         Self(
             (network.hops as u64) << 56
                 | (network.len as u64) << 32
                 | (tcp_flags as u64) << 24
                 | (network.protocol as u64) << 16
-                | (header as u64) << 8
+                | (network.header_len() as u64) << 8
                 | link.len as u64,
         )
     }

@@ -8,7 +8,7 @@ use lvs_common::{
 
 use crate::{
     admit::admit,
-    atomic::{bounded, opaque},
+    atomic::opaque,
     backend::{Target, backend},
     decap::decap,
     family::{Family, V4, V6},
@@ -18,7 +18,7 @@ use crate::{
     kernel::{Frame, Tables},
     nat::{self, Flow, Opening, Origin, answer, request, request_across},
     packet::{Link, Packet},
-    parse::{Cursor, LONGEST_LINK, ethernet},
+    parse::{Cursor, behind_link, ethernet},
     table::{Hit, Segment, advance, find},
 };
 
@@ -83,9 +83,7 @@ fn walk_ip<F: Family, K: Tables, X: Frame>(tables: &K, frame: X, link: u64) -> O
 /// Those of [`crate::parse`].
 #[inline(always)]
 pub(crate) fn parse<F: Family, X: Frame>(frame: X, link: u64) -> Result<Packet<F::Tuple>, Reason> {
-    let mut cursor = Cursor::new(frame.start(), frame.end());
-    let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
-    cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
+    let (mut cursor, link) = behind_link(frame, link)?;
     F::parse(&mut cursor, link)
 }
 

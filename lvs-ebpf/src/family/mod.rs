@@ -123,6 +123,19 @@ pub struct Fields {
     pub identification: Option<u16>,
 }
 
+impl Fields {
+    /// What a checksum of the payload covers of them. In both families it comes to the same (RFC 9293 section 3.1,
+    /// RFC 8200 section 8.1).
+    #[inline(always)]
+    pub fn pseudo_header(&self) -> Delta {
+        Delta::NONE
+            .with_words(self.source.words)
+            .with_words(self.destination.words)
+            .with(u32::from(self.payload).to_be().into())
+            .with(u32::from(self.protocol).to_be().into())
+    }
+}
+
 /// The last word of a tuple is its ports, source first, and its protocol.
 #[inline(always)]
 fn key(address: Address, ports: u64, family: lvs_common::Family) -> ServiceKey {

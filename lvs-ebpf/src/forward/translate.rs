@@ -20,7 +20,7 @@ pub fn translate<F: Family, X: Frame>(
 ) -> Outcome {
     let link = next_hop.link_len();
     let grow = link.cast_signed() - shape.link().cast_signed();
-    if grow != 0 && !frame.grow(grow) {
+    if !frame.grow(grow) {
         return Outcome::refused(Reason::NoRoom);
     }
     let start = frame.start();

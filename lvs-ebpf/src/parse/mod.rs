@@ -12,7 +12,7 @@ pub use transport::{Transport, transport};
 
 use lvs_common::Reason;
 
-use crate::{atomic::bounded, kernel::Frame};
+use crate::{atomic::bounded, kernel::Frame, packet::Link};
 
 /// Reads a frame from front to end.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,18 @@ impl Cursor {
         let len = bounded::<0x1_ffff>(u64::from(len)) as usize;
         header.wrapping_add(len) <= self.end
     }
+}
+
+/// A cursor behind the Ethernet header of a frame, and that header, from its [`Link::to_bits`].
+///
+/// # Errors
+/// [`Reason::Truncated`].
+#[inline(always)]
+pub fn behind_link<X: Frame>(frame: X, link: u64) -> Result<(Cursor, Link), Reason> {
+    let mut cursor = Cursor::new(frame.start(), frame.end());
+    let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
+    cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
+    Ok((cursor, link))
 }
 
 /// Where a frame starts, if it has room for the longest Ethernet header: Linux 6.1 wants to see that before it is

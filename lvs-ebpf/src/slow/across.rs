@@ -3,14 +3,16 @@
 
 use lvs_common::{Reason, flow::Tuple as _, map::NextHop};
 
-use super::icmp::{self, Icmp};
+use super::{
+    error::IcmpError,
+    icmp::{self, Icmp},
+};
 use crate::{
     atomic::bounded,
     family::{Family, Fields},
     forward::{Outcome, write_link},
     kernel::Frame,
-    packet::{Link, Network},
-    parse::{Cursor, LONGEST_LINK, read, start, write},
+    parse::{start, write},
 };
 
 /// Most bytes that are quoted behind the quoted IP header: with all headers no more than a message of ICMP
@@ -20,20 +22,6 @@ const MOST: u32 = 512;
 const PORTS: usize = 4;
 /// TTL or hop limit of the quoted packet in a message written anew; nobody looks at it.
 const HOPS: u8 = 1;
-
-/// What an error says.
-struct Message {
-    kind: (u8, u8),
-    size: u32,
-    /// The IP header before it.
-    outer: Network,
-    /// That of the quoted packet.
-    inner: Network,
-    /// Bytes that are quoted behind that.
-    quoted: u32,
-    /// Bytes from the frame's start to what follows the quoted IP header.
-    before: u32,
-}
 
 /// Makes the error of family `F` one of the other about a packet of the tuple `to`, and sends it to who sent
 /// that packet, from where that packet went: the client or backend knows nothing behind it.
@@ -54,34 +42,34 @@ fn try_requote<F: Icmp, T: Icmp, X: Frame>(
     to: &T::Tuple,
     next_hop: &NextHop,
 ) -> Result<Outcome, Reason> {
-    let message = read_message::<F, X>(frame, link)?;
-    let (kind, size) = F::across(message.kind, message.size).ok_or(Reason::OtherProtocol)?;
+    let (error, _) = IcmpError::read::<F, X>(frame, link)?;
+    let quoted_packet = error.quote.network;
+    let (kind, size) = F::across(error.kind, error.size).ok_or(Reason::OtherProtocol)?;
     // SAFETY: both headers were checked when they were read.
-    let (class, inner_class) = unsafe {
-        (
-            F::class(message.outer.header),
-            F::class(message.inner.header),
-        )
-    };
-    let there = (frame.end() as usize).wrapping_sub(frame.start() as usize) as u32;
-    let behind = there.wrapping_sub(message.before);
-    let quoted = behind.min(message.quoted).min(MOST) & !3;
-    let rest = behind.wrapping_sub(quoted);
-    if rest != 0 && !frame.trim(rest) {
+    let (class, quoted_class) =
+        unsafe { (F::class(error.outer.header), F::class(quoted_packet.header)) };
+    let before = error.link.len + error.headers();
+    let quoted = frame
+        .size()
+        .wrapping_sub(before)
+        .min(error.quote.left)
+        .min(MOST)
+        & !3;
+    if !frame.cut(before + quoted) {
         return Err(Reason::Inconsistent);
     }
     let headers = (2 * T::HEADER + icmp::HEADER) as u32;
-    let grow = (next_hop.link_len() + headers).cast_signed() - message.before.cast_signed();
-    if grow != 0 && !frame.grow(grow) {
+    let grow = (next_hop.link_len() + headers).cast_signed() - before.cast_signed();
+    if !frame.grow(grow) {
         return Err(Reason::NoRoom);
     }
     let (source, service) = T::addresses(to);
     let inner = Fields {
         source,
         destination: service,
-        payload: message.inner.payload as u16,
-        protocol: message.inner.protocol,
-        class: inner_class,
+        payload: quoted_packet.payload as u16,
+        protocol: quoted_packet.protocol,
+        class: quoted_class,
         hops: HOPS,
         identification: None,
     };
@@ -91,7 +79,7 @@ fn try_requote<F: Icmp, T: Icmp, X: Frame>(
         payload: (icmp::HEADER + T::HEADER) as u16 + quoted as u16,
         protocol: T::ICMP,
         class,
-        hops: message.outer.hops.wrapping_sub(1),
+        hops: error.outer.hops.wrapping_sub(1),
         identification: None,
     };
     let start = start(frame)?;
@@ -117,32 +105,4 @@ fn try_requote<F: Icmp, T: Icmp, X: Frame>(
     // SAFETY: as above; a sum moves nothing.
     unsafe { write(header, icmp::CHECKSUM, sum.checksum()) };
     Ok(Outcome::sent(next_hop))
-}
-
-/// Reads an error that was read before.
-#[inline(always)]
-fn read_message<F: Icmp, X: Frame>(frame: X, link: u64) -> Result<Message, Reason> {
-    let mut cursor = Cursor::new(frame.start(), frame.end());
-    let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
-    cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
-    let (outer, _, _) = F::network(&mut cursor)?;
-    let header = cursor.take::<{ icmp::HEADER }>()?;
-    let (inner, _, _) = F::quoted(&mut cursor)?;
-    // SAFETY: checked just above.
-    let (kind, code, size): (u8, u8, u32) =
-        unsafe { (read(header, 0), read(header, 1), read(header, icmp::SIZE)) };
-    let inner_header = inner.len - inner.payload;
-    let headers = outer.len - outer.payload + inner_header;
-    // Behind the packet, Ethernet may have filled up the frame.
-    let quoted = outer
-        .payload
-        .saturating_sub(icmp::HEADER as u32 + inner_header);
-    Ok(Message {
-        quoted,
-        kind: (kind, code),
-        size: u32::from_be(size) & F::SIZE_MASK,
-        outer,
-        inner,
-        before: link.len + headers + icmp::HEADER as u32,
-    })
 }

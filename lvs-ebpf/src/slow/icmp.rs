@@ -156,11 +156,7 @@ impl Icmp for V6 {
 
     #[inline(always)]
     fn pseudo(fields: &Fields) -> Delta {
-        Delta::NONE
-            .with_words(fields.source.words)
-            .with_words(fields.destination.words)
-            .with(u32::from(fields.payload).to_be().into())
-            .with(u32::from(fields.protocol).to_be().into())
+        fields.pseudo_header()
     }
 
     #[inline(always)]

@@ -2,6 +2,7 @@
 //! with a stack of its own.
 
 mod across;
+mod error;
 mod icmp;
 mod limit;
 mod notice;

@@ -16,8 +16,7 @@ use crate::{
     forward::{Outcome, write_link},
     gateway::way_back,
     kernel::{Frame, Tables},
-    packet::Link,
-    parse::{Cursor, LONGEST_LINK, start, write},
+    parse::{behind_link, start, write},
 };
 
 /// TTL or hop limit of what the balancer sends itself (kernel: `IPDEFTTL`).
@@ -75,9 +74,7 @@ fn try_notice<F: Icmp, K: Tables, X: Frame>(
     link: u64,
     message: Message,
 ) -> Result<Outcome, Reason> {
-    let mut cursor = Cursor::new(frame.start(), frame.end());
-    let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
-    cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
+    let (mut cursor, link) = behind_link(frame, link)?;
     // Of one that was in a tunnel, the frame has what a router quoted.
     let (network, sender, destination) = F::quoted(&mut cursor)?;
     if !F::is_host(&sender) {
@@ -89,7 +86,7 @@ fn try_notice<F: Icmp, K: Tables, X: Frame>(
     }
     // SAFETY: the header was checked when it was read.
     let class = unsafe { F::class(network.header) };
-    let there = (frame.end() as usize).wrapping_sub(network.header as usize) as u32;
+    let there = frame.size().wrapping_sub(link.len);
     let quoted = network.len.min(there).min(F::QUOTED) & !3;
     let fields = Fields {
         source: own_address(tables, destination),
@@ -100,9 +97,7 @@ fn try_notice<F: Icmp, K: Tables, X: Frame>(
         hops: HOPS,
         identification: None,
     };
-    let frame_len = (frame.end() as usize).wrapping_sub(frame.start() as usize) as u32;
-    let rest = frame_len.wrapping_sub(link.len + quoted);
-    if rest != 0 && !frame.trim(rest) {
+    if !frame.cut(link.len + quoted) {
         return Err(Reason::NoRoom);
     }
     let grow = (F::HEADER + icmp::HEADER) as u32 + way.link_len() - link.len;

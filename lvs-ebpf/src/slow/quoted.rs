@@ -8,31 +8,28 @@ use lvs_common::{ForwardingMode, Reason, flow::Tuple as _, map::NextHop};
 
 use super::{
     across::requote_across,
-    icmp::{self, Icmp},
+    error::IcmpError,
+    icmp::Icmp,
     requote::{Quoted, requote},
 };
 use crate::{
-    atomic::{bounded, opaque},
+    atomic::opaque,
     backend::{Target, backend},
     family::Family,
     forward::{Outcome, may_pass, translate, tun},
     kernel::{Frame, Tables},
     nat::{Origin, client, reply_tuple, translates},
-    packet::{Link, Shape},
-    parse::{Cursor, LONGEST_LINK, read},
+    packet::Shape,
     table::{Hit, find, pair::owner},
 };
 
-/// Bytes of both ports.
-pub(super) const PORTS: u32 = 4;
-
-/// What an error quotes.
-struct Quote<T> {
-    /// The frame around it.
+/// What an error is about.
+struct Subject<T> {
+    /// The frame with the error.
     shape: Shape,
-    /// The tuple of who sent the quoted packet.
+    /// The reversed tuple of the quoted packet.
     tuple: T,
-    /// Bytes of the quoted IP header.
+    /// Bytes of its IP header.
     header: u32,
 }
 
@@ -52,54 +49,20 @@ fn try_quoted<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     frame: X,
     link: u64,
 ) -> Result<Outcome, Reason> {
-    let quote = read_quote::<F, X>(frame, link)?;
+    let (error, mut cursor) = IcmpError::read::<F, X>(frame, link)?;
+    let about = Subject {
+        shape: Shape::new(&error.link, &error.outer, 0),
+        tuple: error.quote.tuple::<F>(&mut cursor)?.reversed(),
+        header: error.quote.network.header_len(),
+    };
     let settings = tables.settings().ok_or(Reason::Inconsistent)?;
-    let hit = find::<F, K>(tables, settings, opaque(&quote.tuple), tables.now());
+    let hit = find::<F, K>(tables, settings, opaque(&about.tuple), tables.now());
     let hit = hit.ok_or(Reason::OtherProtocol)?;
     if hit.word.is_reply() {
-        to_client::<F, K, X>(tables, frame, &quote, &hit, link)
+        to_client::<F, K, X>(tables, frame, &about, &hit, link)
     } else {
-        to_backend::<F, K, X>(tables, frame, &quote, &hit, link)
+        to_backend::<F, K, X>(tables, frame, &about, &hit, link)
     }
-}
-
-/// Reads an error with what it quotes.
-///
-/// # Errors
-/// [`Reason::OtherProtocol`] if it is none, or quotes no more than an IP header.
-#[inline(always)]
-fn read_quote<F: Icmp, X: Frame>(frame: X, link: u64) -> Result<Quote<F::Tuple>, Reason> {
-    let mut cursor = Cursor::new(frame.start(), frame.end());
-    let link = Link::from_bits(link, cursor.peek::<LONGEST_LINK>()?);
-    cursor.skip(bounded::<31>(u64::from(link.len)) as usize);
-    let (network, _, _) = F::network(&mut cursor)?;
-    if network.protocol != F::ICMP {
-        return Err(Reason::OtherProtocol);
-    }
-    let message = cursor.take::<{ icmp::HEADER }>()?;
-    // SAFETY: checked just above.
-    if !F::is_error(unsafe { read(message, 0) }) {
-        return Err(Reason::OtherProtocol);
-    }
-    let Ok((inner, source, destination)) = F::quoted(&mut cursor) else {
-        return Err(Reason::OtherProtocol);
-    };
-    let Ok(ports) = cursor.take::<4>() else {
-        return Err(Reason::OtherProtocol);
-    };
-    // SAFETY: checked just above.
-    let ports: u32 = unsafe { read(ports, 0) };
-    let last = u64::from(ports) | u64::from(inner.protocol) << 32;
-    let header = inner.len - inner.payload;
-    // Behind the packet, Ethernet may have filled up the frame.
-    if network.payload < icmp::HEADER as u32 + header + PORTS {
-        return Err(Reason::OtherProtocol);
-    }
-    Ok(Quote {
-        shape: Shape::new(&link, &network, 0),
-        tuple: F::between(source, destination, last).reversed(),
-        header,
-    })
 }
 
 /// An error about an answer, or what a backend of DR or TUN sends itself.
@@ -107,7 +70,7 @@ fn read_quote<F: Icmp, X: Frame>(frame: X, link: u64) -> Result<Quote<F::Tuple>,
 fn to_backend<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     tables: &K,
     frame: X,
-    quote: &Quote<F::Tuple>,
+    about: &Subject<F::Tuple>,
     hit: &Hit,
     link: u64,
 ) -> Result<Outcome, Reason> {
@@ -118,27 +81,27 @@ fn to_backend<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
         .ok_or(Reason::NoNextHop)?;
     let outcome = if translates(target.mode) {
         let origin = Origin(hit.link.note());
-        pass(tables, quote.shape, 0, next_hop)?;
+        pass(tables, about.shape, 0, next_hop)?;
         if target.crosses::<F>() {
             if next_hop.is_local() {
                 return Err(Reason::NoNextHop);
             }
-            let answer = reply_tuple::<F, F::Other, K>(tables, &target, &quote.tuple, origin);
+            let answer = reply_tuple::<F, F::Other, K>(tables, &target, &about.tuple, origin);
             let answer = answer.ok_or(Reason::Inconsistent)?;
             requote_across::<F, X>(frame, link, &answer, next_hop)
         } else {
-            let answer = reply_tuple::<F, F, K>(tables, &target, &quote.tuple, origin);
+            let answer = reply_tuple::<F, F, K>(tables, &target, &about.tuple, origin);
             let answer = answer.ok_or(Reason::Inconsistent)?;
-            let quoted = Quoted::new(quote.header);
-            requote::<F, X>(frame, quote.shape, quoted, &answer, next_hop)
+            let quoted = Quoted::new(about.header);
+            requote::<F, X>(frame, about.shape, quoted, &answer, next_hop)
         }
     } else {
-        untranslated::<F, K, X>(tables, frame, quote, &target, next_hop)?
+        untranslated::<F, K, X>(tables, frame, about, &target, next_hop)?
     };
     if !outcome.is_taken() {
         return Ok(outcome);
     }
-    let bytes = u64::from(quote.shape.packet_len());
+    let bytes = u64::from(about.shape.packet_len());
     tables.count_packet(target.service, target.id, bytes);
     Ok(outcome)
 }
@@ -148,14 +111,14 @@ fn to_backend<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
 fn untranslated<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     tables: &K,
     frame: X,
-    quote: &Quote<F::Tuple>,
+    about: &Subject<F::Tuple>,
     target: &Target,
     next_hop: &NextHop,
 ) -> Result<Outcome, Reason> {
     if next_hop.is_local() {
         return Ok(Outcome::refused(Reason::Local));
     }
-    let (tuple, shape, id) = (&quote.tuple, quote.shape, target.id as u16);
+    let (tuple, shape, id) = (&about.tuple, about.shape, target.id as u16);
     if target.mode != ForwardingMode::Tun as u8 {
         pass(tables, shape, 0, next_hop)?;
         return Ok(translate::<F, X>(frame, shape, None, next_hop));
@@ -176,7 +139,7 @@ fn untranslated<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
 fn to_client<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     tables: &K,
     frame: X,
-    quote: &Quote<F::Tuple>,
+    about: &Subject<F::Tuple>,
     hit: &Hit,
     link: u64,
 ) -> Result<Outcome, Reason> {
@@ -185,18 +148,18 @@ fn to_client<F: Icmp<Other: Icmp>, K: Tables, X: Frame>(
     let next_hop = tables
         .gateway(hit.link.note())
         .ok_or(Reason::Inconsistent)?;
-    pass(tables, quote.shape, 0, next_hop)?;
+    pass(tables, about.shape, 0, next_hop)?;
     let outcome = if flow.slot.family() as u8 == F::Tuple::FAMILY as u8 {
         let client = client::<F, K>(tables, &flow)?;
-        let quoted = Quoted::new(quote.header).by_service();
-        requote::<F, X>(frame, quote.shape, quoted, &client, next_hop)
+        let quoted = Quoted::new(about.header).by_service();
+        requote::<F, X>(frame, about.shape, quoted, &client, next_hop)
     } else {
         let client = client::<F::Other, K>(tables, &flow)?;
         requote_across::<F, X>(frame, link, &client, next_hop)
     };
     outcome.interface()?;
     let target = backend(tables, flow.word.backend())?;
-    let bytes = u64::from(quote.shape.packet_len());
+    let bytes = u64::from(about.shape.packet_len());
     tables.count_answer(target.service, target.id, bytes);
     Ok(outcome)
 }

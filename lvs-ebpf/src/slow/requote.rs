@@ -61,7 +61,7 @@ pub(super) fn requote<F: Icmp, X: Frame>(
         next_hop.link_len()
     };
     let grow = link.cast_signed() - shape.link().cast_signed();
-    if grow != 0 && !frame.grow(grow) {
+    if !frame.grow(grow) {
         return Outcome::refused(Reason::NoRoom);
     }
     let Ok(start) = start(frame) else {

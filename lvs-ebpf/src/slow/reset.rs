@@ -4,7 +4,6 @@ use core::mem::offset_of;
 
 use lvs_common::{
     Reason,
-    checksum::Delta,
     map::Notice,
     tcp::{ACK, FIN, RST, SYN},
 };
@@ -49,8 +48,7 @@ fn try_reset<F: Icmp, K: Tables, X: Frame>(
     if !may_notify(tables, &client) {
         return Err(Reason::NoBackend);
     }
-    let header = packet.network.len - packet.network.payload;
-    let at = packet.link.len + header;
+    let at = packet.link.len + packet.network.header_len();
     let segment = frame
         .start()
         .wrapping_add(bounded::<127>(u64::from(at)) as usize);
@@ -60,14 +58,12 @@ fn try_reset<F: Icmp, K: Tables, X: Frame>(
     // SAFETY: checked just above.
     let refusal = unsafe { refusal(segment, packet.network.payload, packet.tcp_flags) };
 
-    let frame_len = (frame.end() as usize).wrapping_sub(frame.start() as usize) as u32;
-    let rest = frame_len.wrapping_sub(at + TcpHdr::LEN as u32);
-    if rest != 0 && !frame.trim(rest) {
+    if !frame.cut(at + TcpHdr::LEN as u32) {
         return Err(Reason::NoBackend);
     }
     let wanted = way.link_len() + F::HEADER as u32;
     let grow = wanted.cast_signed() - at.cast_signed();
-    if grow != 0 && !frame.grow(grow) {
+    if !frame.grow(grow) {
         return Err(Reason::NoRoom);
     }
     let start = start(frame)?;
@@ -86,13 +82,7 @@ fn try_reset<F: Icmp, K: Tables, X: Frame>(
         identification: None,
     };
     let [ports, sequence, acknowledged, length_and_flags] = refusal;
-    // The pseudo-header's protocol and length are the same in both families.
-    let sum = Delta::NONE
-        .with_words(service.words)
-        .with_words(client.words)
-        .with(u64::from(fields.payload.to_be()))
-        .with(u64::from(u16::from(fields.protocol).to_be()))
-        .with_words(refusal);
+    let sum = fields.pseudo_header().with_words(refusal);
     // SAFETY: checked just above.
     unsafe {
         write_link(start, &way, F::ETHER_TYPE);

@@ -94,7 +94,7 @@ impl Frame for Xdp {
     #[inline(always)]
     fn grow(self, bytes: i32) -> bool {
         // SAFETY: as above.
-        unsafe { bpf_xdp_adjust_head(self.0, -bytes) == 0 }
+        bytes == 0 || unsafe { bpf_xdp_adjust_head(self.0, -bytes) == 0 }
     }
 
     #[inline(always)]
